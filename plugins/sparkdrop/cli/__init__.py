@@ -1,0 +1,1 @@
+"""The `sparkdrop` command: thin over `sparkdrop.core` and `sparkdrop.aws`."""
