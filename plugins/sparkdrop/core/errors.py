@@ -11,6 +11,10 @@
 A message says what is wrong, where, and how to mend it.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 
 class SparkdropError(Exception):
     """The base of all."""
@@ -28,5 +32,42 @@ class BatchFailedError(SparkdropError):
     """Spark, or the cluster under it, failed a batch."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with a setting, and how to mend it.
+
+    Attributes:
+        file: The file's name as the reader knows it, or "environment".
+        path: The key's path inside it (``compute.core_nodes.min``); empty for the whole file.
+        line: Line in the file, from 1; None where no line is known.
+        message: What was found and what is accepted.
+        hint: How to mend it, often the nearest valid name; may be empty.
+    """
+
+    file: str
+    path: str
+    message: str
+    line: int | None = None
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        what = f"{self.path}: {self.message}" if self.path else self.message
+        return f"{place}: {what}" + (f" ({self.hint})" if self.hint else "")
+
+
 class ConfigError(SparkdropError):
-    """A pipeline file, or the deployment's settings, cannot be used."""
+    """A pipeline file, or the deployment's settings, cannot be used: all its problems at once.
+
+    Its text is what Airflow's import error page shows: one line a problem.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(*problems)
+        self.problems: tuple[Problem, ...] = problems
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return str(self.problems[0])
+        count = f"{len(self.problems)} problems:"
+        return "\n".join([count, *(f"  {problem}" for problem in self.problems)])

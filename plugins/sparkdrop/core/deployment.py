@@ -1,0 +1,84 @@
+"""The names of one deployment's resources: buckets, queue, table, roles.
+
+They come from the environment, where the stacks' outputs (or the local system) put them. Nothing is read at
+import: whoever needs a deployment passes the environment in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from sparkdrop.core.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "SPARKDROP_"
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Deployment(BaseModel):
+    """Where one deployment keeps its things.
+
+    Attributes:
+        uploads_bucket: Where files land.
+        curated_bucket: Where Spark's output and the rejected rows go.
+        artifacts_bucket: Spark programs, manifests and reports.
+        logs_bucket: EMR's LogUri.
+        arrivals_queue_url: The SQS queue that S3's events end in.
+        ledger_table: The DynamoDB table of uploads and batches.
+        emr_service_role: Name or ARN of EMR's service role.
+        emr_instance_profile: Name or ARN of the nodes' instance profile.
+        emr_subnet_id: The subnet of transient job flows; None lets EMR choose.
+        config_dir: The folder of pipeline files.
+        jobs_dir: The folder of Spark programs.
+        airflow_url: Where people reach Airflow's UI; None where it is not known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uploads_bucket: Name
+    curated_bucket: Name
+    artifacts_bucket: Name
+    logs_bucket: Name
+    arrivals_queue_url: Name
+    ledger_table: Name
+    emr_service_role: Name
+    emr_instance_profile: Name
+    emr_subnet_id: Name | None = None
+    config_dir: Name = "include/emr_configs"
+    jobs_dir: Name = "include/spark_jobs"
+    airflow_url: Name | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Deployment:
+        """Read a deployment from ``SPARKDROP_*`` names; an empty value counts as not set.
+
+        Raises:
+            ConfigError: Names are missing; every one of them is named at once.
+        """
+        values = {field: environment.get(environment_name(field), "").strip() for field in cls.model_fields}
+        missing = [
+            field for field, info in cls.model_fields.items() if info.is_required() and not values[field]
+        ]
+        if missing:
+            raise ConfigError(*(_missing(environment_name(field)) for field in missing))
+        return cls.model_validate({field: value for field, value in values.items() if value})
+
+    def to_environment(self) -> dict[str, str]:
+        """Give the names back as ``from_environment`` reads them; what is None is left out."""
+        return {
+            environment_name(field): value for field, value in self.model_dump().items() if value is not None
+        }
+
+
+def environment_name(field: str) -> str:
+    """Name the environment variable of a field: ``uploads_bucket`` is ``SPARKDROP_UPLOADS_BUCKET``."""
+    return PREFIX + field.upper()
+
+
+def _missing(name: str) -> Problem:
+    hint = 'set it from the stacks\' outputs, or on one machine: eval "$(sparkdrop local env)"'
+    return Problem(file="environment", path=name, message="is not set", hint=hint)
