@@ -1,0 +1,107 @@
+"""The app: ``python -m infra.app [--stage dev] [--output DIR]`` writes the templates of every stack.
+
+It reads the stage's settings file and the feature flags of ``cdk.json``, calls no AWS, needs no Docker: the
+same commit gives the same templates, byte by byte. The CDK CLI starts it as ``cdk.json`` says, and passes its
+context (``-c stage=dev -c destroy-data=dev``) and its output folder through the environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import infra  # chooses jsii's Node, so it comes before aws_cdk
+
+# isort: split
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+from infra.settings.model import StageSettings, load_settings
+from infra.stacks.events import EventsStack
+from infra.stacks.s3 import S3Stack
+from sparkdrop.core.errors import ConfigError, Problem
+
+DEFAULT_STAGE = "dev"
+
+
+def load_feature_flags() -> dict[str, Any]:
+    """The context of ``cdk.json``, which the CDK CLI would pass: a synthesis without the CLI has to match."""
+    text = Path(infra.__file__).with_name("cdk.json").read_text(encoding="utf-8")
+    context: dict[str, Any] = json.loads(text)["context"]
+    return context
+
+
+def build_app(
+    *, stage: str | None = None, output: Path | None = None, context: dict[str, str] | None = None
+) -> cdk.App:
+    """Wire the stacks of a stage; nothing is written before ``synth()``.
+
+    Args:
+        stage: Stem of the settings file; None takes the context value ``stage``, then "dev".
+        output: Folder for the templates; None takes CDK_OUTDIR, then a temporary folder.
+        context: Values on top of those of ``cdk.json``, as ``-c`` gives them.
+
+    Raises:
+        ConfigError: The settings cannot be used, or ``destroy-data`` names another stage.
+    """
+    app = cdk.App(
+        outdir=None if output is None else str(output),
+        context={**load_feature_flags(), **(context or {})},
+        analytics_reporting=False,
+        auto_synth=False,
+    )
+    settings = load_settings(stage or app.node.try_get_context("stage") or DEFAULT_STAGE)
+    policy = choose_removal_policy(settings, confirmed=app.node.try_get_context("destroy-data"))
+    buckets = S3Stack(app, "S3Stack", settings=settings, removal_policy=policy)
+    EventsStack(app, "EventsStack", settings=settings, removal_policy=policy, uploads=buckets.uploads)
+    tags = {"stage": settings.stage, "owner": settings.owner, "cost-centre": settings.cost_centre}
+    for key, value in tags.items():
+        cdk.Tags.of(app).add(key, value)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+def choose_removal_policy(settings: StageSettings, *, confirmed: str | None) -> cdk.RemovalPolicy:
+    """RETAIN, unless the settings file and the command line both say that data may be destroyed.
+
+    Raises:
+        ConfigError: The command line names a stage whose settings do not allow it.
+    """
+    if confirmed is None:
+        return cdk.RemovalPolicy.RETAIN
+    if settings.destroy_data and confirmed == settings.stage:
+        return cdk.RemovalPolicy.DESTROY
+    raise ConfigError(
+        Problem(
+            file=f"{settings.stage}.yaml",
+            path="destroy_data",
+            message=f"context says destroy-data={confirmed}, but stage {settings.stage!r} does not allow it",
+            hint="set destroy_data: true in the settings file, and name that stage on the command line",
+        )
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Synthesize; 1 and one line per problem where the settings cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.app", description="Write the templates of every stack."
+    )
+    parser.add_argument(
+        "--stage", help="stem of a file in infra/settings/ (default: context `stage`, then dev)"
+    )
+    parser.add_argument("--output", type=Path, help="folder for the templates (default: CDK_OUTDIR)")
+    options = parser.parse_args(arguments)
+    try:
+        app = build_app(stage=options.stage, output=options.output)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The rules that every bucket of Sparkdrop keeps."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+
+class DataBucket(Construct):
+    """A bucket: encrypted, TLS only, closed to the public, free of abandoned multipart uploads.
+
+    Attributes:
+        bucket: The bucket; CloudFormation names it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        removal_policy: cdk.RemovalPolicy,
+        access_logs: s3.IBucket | None = None,
+        versioned: bool = False,
+        abandoned_multipart_days: int = 3,
+        cors: list[s3.CorsRule] | None = None,
+    ) -> None:
+        """Create the bucket.
+
+        Args:
+            scope: The parent.
+            construct_id: Its id, which the parent's does not hold.
+            removal_policy: What deleting the stack does to the bucket; S3 deletes none that holds objects.
+            access_logs: Where S3 writes who did what, under the construct's id; None for that bucket itself.
+            versioned: Whether an overwritten object stays readable by its version id.
+            abandoned_multipart_days: When the parts of an upload that never ended are deleted.
+            cors: What pages in a browser may do.
+        """
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=versioned,
+            removal_policy=removal_policy,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix=None if access_logs is None else f"s3-access/{construct_id.lower()}/",
+            cors=cors,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="AbandonedMultipartUploads",
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(abandoned_multipart_days),
+                )
+            ],
+        )
+
+    def expire_objects(self, *, days: int) -> None:
+        """Delete every object when it is ``days`` old."""
+        self.bucket.add_lifecycle_rule(id="OldObjects", expiration=cdk.Duration.days(days))
+
+    def expire_noncurrent_versions(self, *, days: int) -> None:
+        """Delete a version ``days`` after it was overwritten or deleted, and delete markers left alone."""
+        self.bucket.add_lifecycle_rule(
+            id="NoncurrentVersions",
+            noncurrent_version_expiration=cdk.Duration.days(days),
+            expired_object_delete_marker=True,
+        )
+
+    def send_events(self) -> None:
+        """Send the bucket's events to EventBridge.
+
+        On the L1 resource, where it is one property: the L2's ``event_bridge_enabled`` brings a Lambda
+        function and a role to set the very same.
+        """
+        bucket = self.bucket.node.default_child
+        if not isinstance(bucket, s3.CfnBucket):
+            raise TypeError(f"{self.node.path}: the bucket's resource is not an AWS::S3::Bucket")
+        bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
+        )

@@ -1,0 +1,1 @@
+"""One YAML file a stage, and the model that it fills."""

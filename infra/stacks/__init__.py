@@ -1,0 +1,1 @@
+"""The stacks: they wire constructs together, and hold no rules of their own."""

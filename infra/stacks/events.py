@@ -1,0 +1,56 @@
+"""From an object in the uploads bucket to the queue that Airflow reads, and the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+
+from infra.constructs.arrivals_queue import ArrivalsQueue
+from infra.constructs.ledger_table import LedgerTable
+from infra.stacks.stage_stack import StageStack
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from infra.settings.model import StageSettings
+
+
+class EventsStack(StageStack):
+    """The arrivals queue and the ledger.
+
+    Attributes:
+        arrivals: The queue of objects that landed.
+        dead_letters: What could not be read or delivered.
+        ledger: The table of every upload's state.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: StageSettings,
+        removal_policy: cdk.RemovalPolicy,
+        uploads: s3.IBucket,
+    ) -> None:
+        """Create queue and table for the bucket ``uploads``."""
+        super().__init__(
+            scope,
+            construct_id,
+            settings=settings,
+            part="events",
+            description="from an object in the uploads bucket to the arrivals queue, and the ledger",
+        )
+        arrivals = ArrivalsQueue(self, "Arrivals", uploads=uploads)
+        ledger = LedgerTable(self, "Ledger", removal_policy=removal_policy)
+
+        self.arrivals: sqs.IQueue = arrivals.queue
+        self.dead_letters: sqs.IQueue = arrivals.dead_letters
+        self.ledger: dynamodb.ITable = ledger.table
+        cdk.CfnOutput(self, "ArrivalsQueueUrl", value=self.arrivals.queue_url)
+        cdk.CfnOutput(self, "ArrivalsDeadLetterQueueUrl", value=self.dead_letters.queue_url)
+        cdk.CfnOutput(self, "LedgerTable", value=self.ledger.table_name)

@@ -1,0 +1,105 @@
+"""The buckets: where files land, where results go, what Spark runs, and what is logged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+
+from infra.constructs.data_bucket import DataBucket
+from infra.stacks.stage_stack import StageStack
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from infra.settings.model import StageSettings
+
+# What a page sends with a presigned PUT, and what it reads of the answer.
+UPLOAD_HEADERS = [
+    "content-type",
+    "if-none-match",
+    "x-amz-checksum-sha256",
+    "x-amz-expected-bucket-owner",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-server-side-encryption",
+]
+ANSWER_HEADERS = ["ETag", "x-amz-checksum-sha256", "x-amz-request-id", "x-amz-version-id"]
+
+
+class S3Stack(StageStack):
+    """Four buckets.
+
+    Attributes:
+        uploads: Where files land; versioned, and every object that is created is an event.
+        curated: What Spark writes.
+        artifacts: Programs, manifests and reports.
+        logs: EMR's step logs, and the access logs of the other three.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: StageSettings,
+        removal_policy: cdk.RemovalPolicy,
+    ) -> None:
+        """Create the buckets."""
+        super().__init__(
+            scope,
+            construct_id,
+            settings=settings,
+            part="s3",
+            description="the buckets of uploads, results, programs and logs",
+        )
+        logs = DataBucket(self, "Logs", removal_policy=removal_policy)
+        logs.expire_objects(days=settings.logs.retention_days)
+        cdk.Validations.of(logs).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-S1",
+                reason="The other buckets' access logs land here: logging their writing has no end.",
+            )
+        )
+
+        uploads = DataBucket(
+            self,
+            "Uploads",
+            removal_policy=removal_policy,
+            access_logs=logs.bucket,
+            versioned=True,
+            abandoned_multipart_days=settings.uploads.abandoned_multipart_days,
+            cors=_build_cors(settings.uploads.cors_origins),
+        )
+        uploads.expire_noncurrent_versions(days=settings.uploads.noncurrent_version_days)
+        uploads.send_events()
+
+        curated = DataBucket(self, "Curated", removal_policy=removal_policy, access_logs=logs.bucket)
+        artifacts = DataBucket(self, "Artifacts", removal_policy=removal_policy, access_logs=logs.bucket)
+
+        self.uploads: s3.IBucket = uploads.bucket
+        self.curated: s3.IBucket = curated.bucket
+        self.artifacts: s3.IBucket = artifacts.bucket
+        self.logs: s3.IBucket = logs.bucket
+        for name, bucket in {
+            "UploadsBucket": self.uploads,
+            "CuratedBucket": self.curated,
+            "ArtifactsBucket": self.artifacts,
+            "LogsBucket": self.logs,
+        }.items():
+            cdk.CfnOutput(self, name, value=bucket.bucket_name)
+
+
+def _build_cors(origins: tuple[str, ...]) -> list[s3.CorsRule] | None:
+    """PUT from the pages of these origins; None (no CORS at all) where there is none."""
+    if not origins:
+        return None
+    return [
+        s3.CorsRule(
+            allowed_origins=list(origins),
+            allowed_methods=[s3.HttpMethods.PUT],
+            allowed_headers=UPLOAD_HEADERS,
+            exposed_headers=ANSWER_HEADERS,
+            max_age=3000,
+        )
+    ]
