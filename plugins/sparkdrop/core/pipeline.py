@@ -1,35 +1,33 @@
 """A pipeline: what lands where, which Spark job, on which compute, under which limits.
 
-One YAML file in ``include/emr_configs/`` fills one :class:`Pipeline`. The models are frozen and refuse unknown
-keys; :mod:`sparkdrop.core.config` turns files into them and their errors into sentences.
+One YAML file in ``include/emr_configs/`` fills one :class:`Pipeline`. The models are frozen and refuse
+unknown keys; :mod:`sparkdrop.core.config` turns files into them and their errors into sentences.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from sparkdrop.core.compute import GIB, Compute, Count, EmrEc2, Model, PollInterval
+from sparkdrop.core.compute import GIB, Compute, EmrEc2, Model, PollInterval
 from sparkdrop.core.ddl import parse_ddl
-from sparkdrop.core.patterns import has_wildcard
 from sparkdrop.core.quantities import Duration, Size  # noqa: TC001 - pydantic reads them at run time
+from sparkdrop.core.values import (
+    Bucket,
+    KeyPattern,
+    Prefix,
+    Program,
+    Schedule,
+    Text,
+    WaitKey,
+    check_name,
+    none_from_word,
+)
 
-PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
-RESERVED_NAMES = {"maintenance": "the DAG that sweeps and reaps"}
-MAX_NAME_LENGTH = 64
-MAX_KEY_BYTES = 1024  # S3's limit on a key
 SOURCE_COLUMNS = ("_source_key", "_upload_id", "_batch_id")
-MAX_SLASHED_BUCKET = 63
-
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_S3_URI = re.compile(r"s3://([^/]+)/(.+)")
-_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
-_LOCAL_PROGRAM = re.compile(r"(?:[\w-]+/)*[\w-]+\.(?:py|jar)")
-
 FORMATS = {
     "csv": (".csv", ".csv.gz", ".tsv", ".tsv.gz"),
     "json": (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
@@ -37,118 +35,7 @@ FORMATS = {
 }
 
 
-def suggest_name(text: str) -> str:
-    """Make the nearest valid pipeline name of any text; empty where no letter or digit is in it."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
-    name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
-    name = f"p_{name}" if name and not name[0].isalpha() else name
-    return f"{name}_files" if name in RESERVED_NAMES else name[:MAX_NAME_LENGTH].rstrip("_")
-
-
-def check_name(value: str) -> str:
-    """Check a pipeline's name: snake_case, since it is a DAG's id, a folder and part of a step's name.
-
-    Raises:
-        ValueError: It is not; the nearest valid name is suggested.
-    """
-    if value in RESERVED_NAMES:
-        message = f"{value!r} is taken by {RESERVED_NAMES[value]}; try {suggest_name(value)!r}"
-        raise ValueError(message)
-    if not _NAME.fullmatch(value) or len(value) > MAX_NAME_LENGTH:
-        near = suggest_name(value)
-        advice = f"; try {near!r}" if near else ""
-        message = (
-            f"found {value!r}; accepted: snake_case, as in 'daily_sales', up to {MAX_NAME_LENGTH}{advice}"
-        )
-        raise ValueError(message)
-    return value
-
-
-def _scalar_to_text(value: object) -> object:
-    """Write YAML's booleans and numbers as Spark and EMR want them: ``true``, ``8``."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, (int, float)) else value
-
-
-def _check_bucket(value: str) -> str:
-    if not _BUCKET.fullmatch(value):
-        message = f"found {value!r}; accepted: a bucket's bare name: 3 to 63 of a-z, 0-9, '.', '-'"
-        raise ValueError(message)
-    return value
-
-
-def _check_pattern(value: str) -> str:
-    if value.startswith("s3://"):
-        message = (
-            f"found {value!r}; accepted: a key without its bucket, as in 'flights/*.csv'; see arrival.bucket"
-        )
-        raise ValueError(message)
-    if not value or value.startswith("/") or len(value.encode()) > MAX_KEY_BYTES:
-        message = (
-            f"found {value!r}; accepted: a key pattern as in 'flights/*.csv': not empty, no '/' in front"
-        )
-        raise ValueError(message)
-    return value
-
-
-def _check_schedule(value: str) -> str:
-    # croniter is Airflow's own parser, so what passes here passes there; imported only where a schedule is
-    from croniter import croniter  # type: ignore[import-untyped] # it ships no types
-
-    if value in PRESETS or (len(value.split()) == 5 and croniter.is_valid(value)):  # noqa: PLR2004 - cron's 5 fields
-        return value
-    message = (
-        f'found {value!r}; accepted: five cron fields, as in "0 6 * * *", or one of {", ".join(PRESETS)}'
-    )
-    raise ValueError(message)
-
-
-def _none_from_word(value: object) -> object:
-    return None if value == "none" else value
-
-
-def _check_program(value: str) -> str:
-    if _S3_URI.fullmatch(value) or _LOCAL_PROGRAM.fullmatch(value):
-        return value
-    message = f"found {value!r}; accepted: a .py or .jar file in include/spark_jobs/, or s3://bucket/key"
-    raise ValueError(message)
-
-
-def _check_wait_key(value: str) -> str:
-    bare = _JINJA.sub("", value)
-    if has_wildcard(bare):
-        # A deferred S3KeySensor with a wildcard matches files that it matched before.
-        message = f"found {value!r}; accepted: one exact key without '*' and '?'; {{{{ ds }}}} may be in it"
-        raise ValueError(message)
-    if "{{" in bare or "}}" in bare:
-        message = f"found {value!r}; a template's braces do not close"
-        raise ValueError(message)
-    found = _S3_URI.fullmatch(value)
-    if found:
-        if not _JINJA.search(found[1]):
-            _check_bucket(found[1])
-    elif not value or value.startswith(("/", "s3:")):
-        message = f"found {value!r}; accepted: s3://bucket/key, or a key in the uploads bucket"
-        raise ValueError(message)
-    return value
-
-
-def _check_prefix(value: str) -> str:
-    if value.startswith(("/", "s3://", "_")) or "//" in value or not value.strip("/"):
-        message = f"found {value!r}; accepted: a folder, as in 'flights/', with no '_' or '/' in front"
-        raise ValueError(message)
-    return value.rstrip("/") + "/"
-
-
-Text = Annotated[str, BeforeValidator(_scalar_to_text)]
-Bucket = Annotated[str, AfterValidator(_check_bucket)]
-KeyPattern = Annotated[str, AfterValidator(_check_pattern)]
-WaitKey = Annotated[str, AfterValidator(_check_wait_key)]
-Schedule = Annotated[str, AfterValidator(_check_schedule)]
-
-
-class Arrival(Model):
+class ArrivalSettings(Model):
     """What lands, and how we hear of it."""
 
     mode: Literal["events", "sensor", "none"] = "events"
@@ -161,7 +48,7 @@ class Arrival(Model):
     """How often `mode: sensor` looks (whole seconds)."""
 
 
-class Batch(Model):
+class BatchSettings(Model):
     """How much one run takes."""
 
     max_files: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1000
@@ -200,7 +87,7 @@ class Input(Model):
 class Job(Model):
     """The Spark program."""
 
-    program: Annotated[str, AfterValidator(_check_program)] = "ingest.py"
+    program: Program = "ingest.py"
     """A file in include/spark_jobs/, or s3://bucket/key."""
     arguments: tuple[Text, ...] = ()
     """Arguments after `--manifest`."""
@@ -229,7 +116,7 @@ class Output(Model):
 
     format: Literal["parquet", "json", "csv"] = "parquet"
     """Of the files that are written."""
-    prefix: Annotated[str, AfterValidator(_check_prefix)]
+    prefix: Prefix
     """The folder; `<pipeline>/` where it is left out. A batch goes to `<prefix>batch=<batch_id>/`."""
     partition_by: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Columns to partition by."""
@@ -257,13 +144,13 @@ class Pipeline(Model):
     """The team that answers for it."""
     tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
     """Tags of the DAG and of its job flows."""
-    arrival: Arrival
+    arrival: ArrivalSettings
     """What lands, and how we hear of it."""
-    schedule: Annotated[Schedule | None, BeforeValidator(_none_from_word)] = None
+    schedule: Annotated[Schedule | None, BeforeValidator(none_from_word)] = None
     """Cron, a preset such as `@daily`, or `none`; may stand beside arrival. In UTC."""
     wait_for: tuple[WaitKey, ...] = ()
     """Companions that must be there first: exact keys of the uploads bucket, or s3://bucket/key."""
-    batch: Batch = Batch()
+    batch: BatchSettings = BatchSettings()
     """How much one run takes."""
     input: Input
     """How Spark reads the files."""
@@ -299,9 +186,8 @@ class Pipeline(Model):
         lower = {column.lower() for column in columns}
         unknown = [name for name in self.output.partition_by if name.lower() not in lower]
         if unknown:
-            known = ", ".join(columns)
-            message = f"output.partition_by: {', '.join(unknown)} not in input.schema; accepted: {known}"
-            raise ValueError(message)
+            found = f"found {', '.join(map(repr, unknown))}, not in input.schema; accepted: {', '.join(columns)}"
+            raise PydanticCustomError("partition_by", "{text}", {"text": found, "path": ("output", "partition_by")})
         return self
 
 
@@ -314,21 +200,3 @@ def _format_of(arrival: object) -> str | None:
         if all(key.endswith(endings) for key in keys):
             return name
     return None
-
-
-__all__ = [
-    "PRESETS",
-    "SOURCE_COLUMNS",
-    "Arrival",
-    "Batch",
-    "Compute",
-    "Count",
-    "EmrEc2",
-    "Input",
-    "Job",
-    "Output",
-    "Pipeline",
-    "Retries",
-    "check_name",
-    "suggest_name",
-]
