@@ -1,0 +1,1 @@
+"""On the path of the laptop's Airflow, which looks for `airflow_local_settings` there."""

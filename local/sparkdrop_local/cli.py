@@ -1,0 +1,157 @@
+"""The `sparkdrop local` commands."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from sparkdrop_local import boot
+from sparkdrop_local.boot import Request
+from sparkdrop_local.display import (
+    Announcement,
+    Progress,
+    describe,
+    print_json,
+    print_system,
+    print_table,
+    stderr,
+    stdout,
+)
+from sparkdrop_local.logs import find_logs, read_lines
+from sparkdrop_local.system import DEFAULT_HOME, LocalSystem, LocalSystemError, load_running, load_system
+
+app = typer.Typer(
+    no_args_is_help=True, help="The whole system on this machine: AWS emulation, Spark and Airflow."
+)
+
+Home = Annotated[
+    Path, typer.Option("--home", envvar="SPARKDROP_HOME", help="The folder of the system's state.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the `local` group to the `sparkdrop` command."""
+    parent.add_typer(app, name="local")
+
+
+@app.command()
+def up(
+    home: Home = DEFAULT_HOME,
+    *,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready.")] = False,
+    only: Annotated[str | None, typer.Option(help="`aws`: without Airflow.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of AWS.", min=1, max=65535)] = None,
+    airflow_port: Annotated[int | None, typer.Option(help="Port of Airflow.", min=1, max=65535)] = None,
+    configs: Annotated[Path | None, typer.Option(help="The pipeline files.", file_okay=False)] = None,
+    dags: Annotated[Path | None, typer.Option(hidden=True, file_okay=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Start the system and keep it running until Ctrl-C, or leave it running with --detach."""
+    if only not in (None, "aws"):
+        raise typer.BadParameter("the only part that starts alone is `aws`", param_hint="--only")
+    request = Request(
+        home=home.resolve(),
+        only_aws=only == "aws",
+        aws_port=port,
+        airflow_port=airflow_port,
+        configs=(configs or boot.CONFIGS).resolve(),
+        dags=(dags or boot.DAGS).resolve(),
+    )
+    try:
+        error = _bring_up(request, detach=detach, as_json=as_json)
+    except LocalSystemError as failure:
+        error = str(failure)
+    if error:
+        raise _fail(error)
+
+
+@app.command()
+def down(home: Home = DEFAULT_HOME, *, as_json: Json = False) -> None:
+    """Stop the system and all that it started."""
+    stopped = boot.stop(home.resolve())
+    if as_json:
+        print_json({"stopped": stopped is not None, "home": str(home.resolve())})
+    else:
+        stdout.print("stopped" if stopped else f"nothing was up in {home}")
+
+
+@app.command()
+def status(home: Home = DEFAULT_HOME, *, as_json: Json = False) -> None:
+    """Show the processes and their memory. Exit code 1 when the system is not up."""
+    system = load_system(home.resolve())
+    if as_json:
+        print_json(describe(system))
+    elif system is None or not system.up:
+        typer.echo(f"not up in {home}" + (f": {system.error}" if system and system.error else ""))
+    else:
+        print_table(system)
+    if system is None or not system.up:
+        raise typer.Exit(1)
+
+
+@app.command()
+def env(home: Home = DEFAULT_HOME, *, as_json: Json = False) -> None:
+    """Print the environment of a client: `eval "$(sparkdrop local env)"`."""
+    try:
+        environment = load_running(home.resolve()).environment
+    except LocalSystemError as error:
+        raise _fail(str(error)) from error
+    if as_json:
+        print_json(environment)
+        return
+    for name, value in sorted(environment.items()):
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def logs(
+    process: Annotated[str | None, typer.Argument(help="aws, scheduler, …; all when left out.")] = None,
+    home: Home = DEFAULT_HOME,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="From the end of each log.")] = 100,
+) -> None:
+    """Print what the processes wrote."""
+    there = find_logs(home.resolve())
+    if process is not None and process not in there:
+        known = ", ".join(there) or "none yet"
+        raise typer.BadParameter(f"no log of {process!r} in {home}; there are: {known}", param_hint="PROCESS")
+    names = [process] if process else there
+    for line in read_lines(home.resolve(), names, lines=lines, follow=follow):
+        typer.echo(line)
+
+
+def _bring_up(request: Request, *, detach: bool, as_json: bool) -> str | None:
+    """Start, or join what is up; answers why it failed."""
+    show = Progress(quiet=as_json)
+    running = load_system(request.home)
+    if running is not None and running.up:
+        _join(request, running, as_json=as_json)
+        return None
+    if detach:
+        print_system(boot.start_detached(request, show), as_json=as_json)
+        return None
+    ended = boot.run(request, Announcement(show, as_json=as_json))
+    return (ended.error or "the system failed") if ended.state == "failed" else None
+
+
+def _join(request: Request, running: LocalSystem, *, as_json: bool) -> None:
+    """A second `up`: wait until the first is ready, and say where it is."""
+    if running.only_aws and not request.only_aws:
+        raise LocalSystemError(
+            f"AWS alone is up in {request.home}: stop it with `sparkdrop local down` first"
+        )
+    ready = boot.start_detached(request)
+    if not as_json:
+        stderr.print("already up")
+    print_system(ready, as_json=as_json)
+
+
+def _fail(error: str) -> typer.Exit:
+    stderr.print(f"[red]error:[/red] {escape(error)}")
+    return typer.Exit(1)
