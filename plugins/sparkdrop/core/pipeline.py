@@ -186,8 +186,9 @@ class Pipeline(Model):
         lower = {column.lower() for column in columns}
         unknown = [name for name in self.output.partition_by if name.lower() not in lower]
         if unknown:
-            found = f"found {', '.join(map(repr, unknown))}, not in input.schema; accepted: {', '.join(columns)}"
-            raise PydanticCustomError("partition_by", "{text}", {"text": found, "path": ("output", "partition_by")})
+            text = f"found {', '.join(unknown)}, not in input.schema; accepted: {', '.join(columns)}"
+            place = {"text": text, "path": ("output", "partition_by")}
+            raise PydanticCustomError("partition_by", "{text}", place)
         return self
 
 

@@ -1,0 +1,245 @@
+"""What we ask of EMR: a job flow, a step on it, and the manifest that the step reads.
+
+Pure: dictionaries as boto3 takes them. A deterministic name and tags stand in for the client token that EMR's API
+does not have; whoever submits looks for them first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sparkdrop.core.errors import BatchFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sparkdrop.core.compute import EmrEc2
+    from sparkdrop.core.deployment import Deployment
+    from sparkdrop.core.pipeline import Pipeline
+
+MANIFEST_VERSION = 1
+MAX_STEP_CHARACTERS = 10_240
+"""All strings of one HadoopJarStep together.
+
+Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-work-with-steps.html
+"""
+
+TAG_PIPELINE = "sparkdrop:pipeline"
+TAG_BATCH = "sparkdrop:batch_id"
+# EMR's managed policies let the service role touch only resources with this tag:
+# https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-managed-iam-policies.html
+TAG_MANAGED = "for-use-with-amazon-emr-managed-policies"
+
+# s3:// by S3A on every release that has it, so that EMR's magic commit protocol is the one in force: output shows
+# up by completed multipart uploads, never by renames.
+# https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-spark-magic-commit-protocol.html
+_S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+_CONFIGURATIONS: dict[str, dict[str, str]] = {
+    "core-site": {"fs.s3.impl": _S3A, "fs.s3a.committer.magic.enabled": "true"},
+    "spark-defaults": {
+        "spark.hadoop.fs.s3.impl": _S3A,
+        "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
+        "spark.dynamicAllocation.enabled": "true",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestFile:
+    """One object version that a batch holds.
+
+    Attributes:
+        upload_id: The upload's id in the ledger.
+        bucket: Its bucket.
+        key: The raw key, not URL-encoded.
+        version_id: S3's version; None in a bucket without versions.
+        etag: S3's ETag; None where it is not known.
+        bytes: The object's size.
+    """
+
+    upload_id: str
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlaces:
+    """Where the parts of one batch lie, each an ``s3://`` URI."""
+
+    manifest: str
+    report: str
+    output: str
+    rejects: str
+
+
+def locate_batch(pipeline: Pipeline, deployment: Deployment, batch_id: str) -> BatchPlaces:
+    """Say where a batch's manifest, report, output and rejects lie."""
+    batch = f"s3://{deployment.artifacts_bucket}/batches/{batch_id}"
+    curated = f"s3://{deployment.curated_bucket}"
+    return BatchPlaces(
+        manifest=f"{batch}/manifest.json",
+        report=f"{batch}/report.json",
+        output=f"{curated}/{pipeline.output.prefix}batch={batch_id}",
+        rejects=f"{curated}/_rejects/{pipeline.name}/batch={batch_id}",
+    )
+
+
+def locate_program(pipeline: Pipeline, deployment: Deployment, sha256: str) -> str:
+    """Say where the Spark program lies; ours by its content, so that a running step never sees it change."""
+    if not pipeline.job.is_shipped:
+        return pipeline.job.program
+    name = pipeline.job.program.rpartition("/")[2]
+    return f"s3://{deployment.artifacts_bucket}/programs/{sha256}/{name}"
+
+
+def step_name(pipeline_name: str, batch_id: str) -> str:
+    """Name a batch's step; the same for every retry, so that a step is found before a second one is made."""
+    return f"sparkdrop {pipeline_name} {batch_id}"
+
+
+def build_manifest(
+    pipeline: Pipeline, deployment: Deployment, batch_id: str, files: Iterable[ManifestFile]
+) -> dict[str, Any]:
+    """Build what the Spark program reads: the batch's files, how to read them and where to write."""
+    places = locate_batch(pipeline, deployment, batch_id)
+    return {
+        "version": MANIFEST_VERSION,
+        "batch_id": batch_id,
+        "pipeline": pipeline.name,
+        "files": [
+            {
+                "upload_id": file.upload_id,
+                "bucket": file.bucket,
+                "key": file.key,
+                "version_id": file.version_id,
+                "etag": file.etag,
+                "bytes": file.bytes,
+            }
+            for file in files
+        ],
+        "input": {
+            "format": pipeline.input.format,
+            "schema": pipeline.input.schema_,
+            "options": pipeline.input.reader_options,
+        },
+        "output": {
+            "uri": places.output,
+            "format": pipeline.output.format,
+            "partition_by": list(pipeline.output.partition_by),
+            "file_bytes": pipeline.output.file_bytes,
+        },
+        "rejects_uri": places.rejects,
+        "report_uri": places.report,
+    }
+
+
+def build_step(pipeline: Pipeline, batch_id: str, program_uri: str, manifest_uri: str) -> dict[str, Any]:
+    """Build the step of a batch: one ``spark-submit`` in cluster mode.
+
+    Raises:
+        BatchFailedError: Arguments and Spark settings are longer than EMR takes.
+    """
+    arguments = ["spark-submit", "--deploy-mode", "cluster"]
+    for name, value in sorted(pipeline.job.spark.items()):
+        arguments += ["--conf", f"{name}={value}"]
+    arguments += [program_uri, "--manifest", manifest_uri, *pipeline.job.arguments]
+    jar = "command-runner.jar"
+    length = len(jar) + sum(map(len, arguments))
+    if length > MAX_STEP_CHARACTERS:
+        message = (
+            f"pipeline {pipeline.name!r}: the step's arguments are {length:,} characters, EMR takes "
+            f"{MAX_STEP_CHARACTERS:,}; shorten job.arguments or job.spark, or put the settings into a file in S3"
+        )
+        raise BatchFailedError(message)
+    return {
+        "Name": step_name(pipeline.name, batch_id),
+        # a failed step leaves the job flow to the teardown, which also sees to a shared one
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {"Jar": jar, "Args": arguments},
+    }
+
+
+def build_job_flow(
+    pipeline: Pipeline, deployment: Deployment, batch_bytes: int, batch_id: str
+) -> dict[str, Any]:
+    """Build RunJobFlow's arguments for one batch.
+
+    The job flow stays up without steps, since the teardown terminates it; the auto-termination policy is what ends
+    it where the teardown cannot. Access is EMR's own default: no public address is asked for, and the account's
+    "block public access" stays as it is.
+    """
+    compute = pipeline.compute
+    instances: dict[str, Any] = {
+        "KeepJobFlowAliveWhenNoSteps": True,
+        "TerminationProtected": False,
+        **_build_instances(compute, batch_bytes),
+    }
+    if deployment.emr_subnet_id:
+        # fleets take a list of subnets, groups take one
+        several = compute.instance_fleets is not None
+        instances |= (
+            {"Ec2SubnetIds": [deployment.emr_subnet_id]}
+            if several
+            else {"Ec2SubnetId": deployment.emr_subnet_id}
+        )
+    return {
+        "Name": step_name(pipeline.name, batch_id),
+        "ReleaseLabel": compute.release,
+        "Applications": [{"Name": "Spark"}],
+        "LogUri": f"s3://{deployment.logs_bucket}/emr/",
+        "ServiceRole": deployment.emr_service_role,
+        "JobFlowRole": deployment.emr_instance_profile,
+        "Instances": instances,
+        "StepConcurrencyLevel": 1,
+        "AutoTerminationPolicy": {"IdleTimeout": int(compute.idle_timeout.total_seconds())},
+        "Configurations": _build_configurations(compute),
+        "VisibleToAllUsers": True,
+        "Tags": build_tags(pipeline, batch_id),
+    }
+
+
+def build_tags(pipeline: Pipeline, batch_id: str) -> list[dict[str, str]]:
+    """Build the tags by which a batch's job flow is found again, and reaped when nobody needs it."""
+    tags = {TAG_PIPELINE: pipeline.name, TAG_BATCH: batch_id, TAG_MANAGED: "true"}
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _build_instances(compute: EmrEc2, batch_bytes: int) -> dict[str, Any]:
+    if compute.instance_groups is not None:
+        return {"InstanceGroups": _dump(compute.instance_groups)}
+    if compute.instance_fleets is not None:
+        return {"InstanceFleets": _dump(compute.instance_fleets)}
+    kind = {"InstanceType": compute.instance_type, "Market": "ON_DEMAND"}
+    return {
+        "InstanceGroups": [
+            {"Name": "primary", "InstanceRole": "MASTER", "InstanceCount": 1, **kind},
+            {
+                "Name": "core",
+                "InstanceRole": "CORE",
+                "InstanceCount": compute.core_nodes.count_for(batch_bytes),
+                **kind,
+            },
+        ]
+    }
+
+
+def _build_configurations(compute: EmrEc2) -> list[dict[str, Any]]:
+    """Lay the pipeline's own settings over ours, classification by classification."""
+    ours = {
+        name: {"Classification": name, "Properties": dict(found)} for name, found in _CONFIGURATIONS.items()
+    }
+    merged: dict[str, dict[str, Any]] = ours
+    for given in _dump(compute.configurations):
+        base = merged.setdefault(given["Classification"], {"Classification": given["Classification"]})
+        base["Properties"] = {**base.get("Properties", {}), **given["Properties"]}
+        if given.get("Configurations"):
+            base["Configurations"] = [*base.get("Configurations", []), *given["Configurations"]]
+    return list(merged.values())
+
+
+def _dump(models: Sequence[Any]) -> list[dict[str, Any]]:
+    return [model.model_dump(mode="json", by_alias=True, exclude_none=True) for model in models]

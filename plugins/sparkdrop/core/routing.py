@@ -1,0 +1,76 @@
+"""Which pipeline an object belongs to, and which pipelines claim the same objects."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sparkdrop.core.patterns import drop_upload_folder, first_segment, overlap, to_regex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sparkdrop.core.pipeline import Pipeline
+
+
+class Router:
+    """Routes objects to pipelines; built once, then quick for every key.
+
+    Patterns are kept by their first folder, so that a key is tried against few of them.
+    """
+
+    def __init__(self, pipelines: Iterable[Pipeline], uploads_bucket: str) -> None:
+        groups: dict[tuple[str, str | None], list[tuple[str, str]]] = {}
+        for pipeline in pipelines:
+            bucket = pipeline.arrival.bucket or uploads_bucket
+            for pattern in pipeline.arrival.keys:
+                groups.setdefault((bucket, first_segment(pattern)), []).append((pattern, pipeline.name))
+        self._names: dict[tuple[str, str | None], list[str]] = {}
+        self._regexes: dict[tuple[str, str | None], re.Pattern[str]] = {}
+        for place, entries in groups.items():
+            # one empty group an alternative: its number tells which one matched
+            joined = "|".join(f"{to_regex(pattern)}()" for pattern, _ in entries)
+            self._regexes[place] = re.compile(f"(?:{joined})", re.DOTALL)
+            self._names[place] = [name for _, name in entries]
+
+    def route(self, bucket: str, key: str) -> str | None:
+        """Name the pipeline of an object; None where no pattern matches. The key is raw, not URL-encoded."""
+        found = self._find(bucket, key)
+        if found is None and (shorter := drop_upload_folder(key)) is not None:
+            found = self._find(bucket, shorter)
+        return found
+
+    def _find(self, bucket: str, key: str) -> str | None:
+        head = key.partition("/")[0]
+        for place in ((bucket, head), (bucket, None)):
+            regex = self._regexes.get(place)
+            found = regex.fullmatch(key) if regex else None
+            if found is not None and found.lastindex is not None:
+                return self._names[place][found.lastindex - 1]
+        return None
+
+
+def route(pipelines: Iterable[Pipeline], bucket: str, key: str, *, uploads_bucket: str) -> str | None:
+    """Route one object; for many, build a :class:`Router` once."""
+    return Router(pipelines, uploads_bucket).route(bucket, key)
+
+
+def find_overlaps(pipelines: Iterable[Pipeline]) -> Iterator[tuple[Pipeline, int, Pipeline, int]]:
+    """Find each pair of key patterns of two pipelines that some object could match both of.
+
+    Yields:
+        A pipeline, the index of its pattern, the other pipeline and the index of its pattern.
+    """
+    entries = [
+        (pipeline, index, pattern, first_segment(pattern))
+        for pipeline in pipelines
+        for index, pattern in enumerate(pipeline.arrival.keys)
+    ]
+    for place, (one, index, pattern, head) in enumerate(entries):
+        for other, other_index, other_pattern, other_head in entries[place + 1 :]:
+            if one.name == other.name or one.arrival.bucket != other.arrival.bucket:
+                continue
+            if head is not None and other_head is not None and head != other_head:
+                continue
+            if overlap(pattern, other_pattern):
+                yield one, index, other, other_index
