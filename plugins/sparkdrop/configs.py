@@ -9,20 +9,21 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sparkdrop.core.config import LoadedConfigs, parse_configs
 from sparkdrop.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sparkdrop.core.variables import Lookup
 
 SUFFIXES = (".yaml", ".yml")
 PROGRAM_SUFFIXES = (".py", ".jar")
 
-__all__ = ["LoadedConfigs", "load_configs", "load_files", "look_up_environment"]
+__all__ = ["LoadedConfigs", "list_files", "load_configs", "load_files", "look_up_environment"]
 
 
 def look_up_environment(source: str, name: str) -> str | None:
@@ -48,15 +49,24 @@ def load_configs(
         hint = "SPARKDROP_CONFIG_DIR names it"
         problem = Problem(file=str(folder), path="", message="is no folder of pipeline files", hint=hint)
         return LoadedConfigs(pipelines={}, errors={str(folder): ConfigError(problem)})
-    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
-    return load_files(files, jobs_dir=jobs_dir, lookup=lookup)
+    return load_files(list_files(folder), jobs_dir=jobs_dir, lookup=lookup)
+
+
+def list_files(folder: Path) -> list[Path]:
+    """List a folder's pipeline files, ``_defaults.yaml`` included; none where there is no folder."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in found if path.suffix in SUFFIXES and path.is_file())
 
 
 def load_files(
-    files: Iterable[Path], *, jobs_dir: str | Path | None = None, lookup: Lookup = look_up_environment
+    files: Iterable[Path],
+    *,
+    jobs_dir: str | Path | None = None,
+    lookup: Lookup = look_up_environment,
+    drafts: Mapping[str, str] = MappingProxyType({}),
 ) -> LoadedConfigs:
-    """Load these files together, as one folder."""
-    texts: dict[str, str] = {}
+    """Load these files together, as one folder; drafts (texts by name) are files that are not written yet."""
+    texts: dict[str, str] = dict(drafts)
     unreadable: dict[str, ConfigError] = {}
     for path in files:
         try:

@@ -1,7 +1,7 @@
 """What we ask of EMR: a job flow, a step on it, and the manifest that the step reads.
 
-Pure: dictionaries as boto3 takes them. A deterministic name and tags stand in for the client token that EMR's API
-does not have; whoever submits looks for them first.
+Pure: dictionaries as boto3 takes them. A deterministic name and tags stand in for the client token that EMR's
+API does not have; whoever submits looks for them first.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ TAG_BATCH = "sparkdrop:batch_id"
 # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-managed-iam-policies.html
 TAG_MANAGED = "for-use-with-amazon-emr-managed-policies"
 
-# s3:// by S3A on every release that has it, so that EMR's magic commit protocol is the one in force: output shows
-# up by completed multipart uploads, never by renames.
+# s3:// by S3A on every release that has it, so that EMR's magic commit protocol is the one in force: output
+# shows up by completed multipart uploads, never by renames.
 # https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-spark-magic-commit-protocol.html
 _S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 _CONFIGURATIONS: dict[str, dict[str, str]] = {
@@ -40,7 +40,6 @@ _CONFIGURATIONS: dict[str, dict[str, str]] = {
     "spark-defaults": {
         "spark.hadoop.fs.s3.impl": _S3A,
         "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
-        "spark.dynamicAllocation.enabled": "true",
     },
 }
 
@@ -152,7 +151,7 @@ def build_step(pipeline: Pipeline, batch_id: str, program_uri: str, manifest_uri
     if length > MAX_STEP_CHARACTERS:
         message = (
             f"pipeline {pipeline.name!r}: the step's arguments are {length:,} characters, EMR takes "
-            f"{MAX_STEP_CHARACTERS:,}; shorten job.arguments or job.spark, or put the settings into a file in S3"
+            f"{MAX_STEP_CHARACTERS:,}; shorten job.arguments or job.spark, or put them into a file in S3"
         )
         raise BatchFailedError(message)
     return {
@@ -168,9 +167,9 @@ def build_job_flow(
 ) -> dict[str, Any]:
     """Build RunJobFlow's arguments for one batch.
 
-    The job flow stays up without steps, since the teardown terminates it; the auto-termination policy is what ends
-    it where the teardown cannot. Access is EMR's own default: no public address is asked for, and the account's
-    "block public access" stays as it is.
+    The job flow stays up without steps, since the teardown terminates it; the auto-termination policy ends
+    it where the teardown cannot. Nothing public is asked for: the subnet decides on addresses, EMR's own security
+    groups are closed, and the account's "block public access" stays as it is.
     """
     compute = pipeline.compute
     instances: dict[str, Any] = {

@@ -22,8 +22,8 @@ def render_schema() -> str:
 def build_schema() -> dict[str, Any]:
     """Build the schema: what a file may say, which is less than a pipeline is.
 
-    The name comes from the file, the format and the prefix from other keys, and ``_defaults.yaml`` lies below,
-    so no key is required. A variable may stand wherever a single value does.
+    The name comes from the file, the format and the prefix from other keys, and ``_defaults.yaml`` is
+    below, so no key is required. A variable may stand wherever a single value does.
     """
     schema = Pipeline.model_json_schema()
     definitions = schema["$defs"]
