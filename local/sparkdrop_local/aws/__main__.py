@@ -1,0 +1,87 @@
+"""``python -m sparkdrop_local.aws --home DIR [--port N]``: AWS on this machine until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from sparkdrop.core.errors import SparkdropError
+from sparkdrop_local.aws import names
+from sparkdrop_local.aws.application import build_application
+from sparkdrop_local.aws.clients import Clients
+from sparkdrop_local.aws.deployment import deploy
+from sparkdrop_local.aws.server import start_server
+from sparkdrop_local.aws.templates import load_templates
+from sparkdrop_local.emr import EmrApp, EmrSettings
+from sparkdrop_local.system import aws_file, write_private
+
+log = logging.getLogger("sparkdrop_local.aws")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until a signal; 1 and one line where the emulation cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m sparkdrop_local.aws", description="AWS on this machine.")
+    parser.add_argument("--home", type=Path, default=Path(".local"), help="the local system's folder")
+    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (default: a free one)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    home = options.home.resolve()
+    aws_file(home).unlink(missing_ok=True)
+    with ExitStack() as stack:
+        try:
+            start(home, options.port, stack)
+        except (SparkdropError, OSError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        stopping.wait()
+    return 0
+
+
+def start(home: Path, port: int, stack: ExitStack) -> None:
+    """Serve, deploy, and say so in ``aws.json``; what is to be undone goes on the stack.
+
+    Raises:
+        EmulationError: The templates cannot be synthesized or deployed.
+        OSError: The port is taken.
+    """
+    began = time.monotonic()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # the synthesis is a process of its own: it runs while moto is imported
+        templates = pool.submit(load_templates)
+        moto = build_application()
+        emr = stack.enter_context(EmrApp(moto, emr_settings(home)))
+        server = start_server(emr, port)
+        stack.callback(server.stop)
+        emr.set_endpoint_url(server.endpoint_url)
+        environment = deploy(Clients(server.endpoint_url), templates.result())
+    announcement = {
+        "endpoint_url": server.endpoint_url,
+        "pid": os.getpid(),
+        "environment": {"AWS_ENDPOINT_URL": server.endpoint_url, **names.ENVIRONMENT, **environment},
+    }
+    ready = aws_file(home)
+    write_private(ready, json.dumps(announcement, indent=2))
+    stack.callback(ready.unlink, missing_ok=True)
+    log.info("ready on %s after %.1f s", server.endpoint_url, time.monotonic() - began)
+
+
+def emr_settings(home: Path) -> EmrSettings:
+    """EMR's settings from this process's environment, with the emulation's credentials for its steps."""
+    return EmrSettings.from_environment(home / "emr", {**os.environ, **names.ENVIRONMENT})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+"""Where moto differs from AWS in what Sparkdrop relies on, mended in one place each and nowhere else."""
+
+from __future__ import annotations
+
+from sparkdrop_local.aws.moto_fixes import bucket_policies, long_polls, s3_events
+
+
+def apply_fixes() -> None:
+    """Mend moto in this process; a second call changes nothing."""
+    s3_events.apply()
+    bucket_policies.apply()
+    long_polls.apply()
