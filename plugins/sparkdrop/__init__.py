@@ -1,0 +1,1 @@
+"""Sparkdrop: drop a file, get a Spark run."""

@@ -135,7 +135,10 @@ def _parse_defaults(file: str, text: str, lookup: Lookup) -> Document:
     document = parse_document(file, text)
     _, findings = _validate("stand_in", merge(_STAND_IN, document.values), lookup)
     if findings:
-        problems = [document.problem(path, message, hint) for path, message, hint in findings]
+        problems = sorted(
+            (document.problem(path, message, hint) for path, message, hint in findings),
+            key=lambda problem: problem.line or 0,
+        )
         hint = "no pipeline is loaded until it is mended"
         raise ConfigError(
             *problems, Problem(file=file, path="", message="lies below every pipeline", hint=hint)
@@ -151,8 +154,9 @@ def _validate(name: str, merged: dict[str, Any], lookup: Lookup) -> tuple[Pipeli
     if "name" in values:
         values.pop("name")
         findings.append((("name",), "is no known key", "a pipeline is called what its file is called"))
+    given = {key: value for key, value in values.items() if value is not None}
     try:
-        return Pipeline.model_validate({**values, "name": name}), findings
+        return Pipeline.model_validate({**given, "name": name}), findings
     except ValidationError as error:
         return None, [*findings, *explain(error, Pipeline)]
 
@@ -210,21 +214,20 @@ def _overlap_problems(
     pipelines: Mapping[str, Pipeline], documents: Mapping[str, Document], defaults: Document
 ) -> dict[str, list[Problem]]:
     problems: dict[str, list[Problem]] = {}
-    for one, index, other, other_index in find_overlaps(pipelines.values()):
-        for mine, my_index, theirs, their_index in (
-            (one, index, other, other_index),
-            (other, other_index, one, index),
-        ):
+    for found in find_overlaps(pipelines.values()):
+        sides = ((found.one, found.one_at), (found.other, found.other_at))
+        for (mine, index), (theirs, their_index) in (sides, sides[::-1]):
             there = documents[theirs.name]
             line = there.line_of(("arrival", "keys", their_index))
+            place = f"{there.file}:{line}" if line else there.file
             message = (
-                f"found {mine.arrival.keys[my_index]!r}, which can match the same key as "
-                f"{theirs.arrival.keys[their_index]!r} of {there.file}" + (f":{line}" if line else "")
+                f"found {mine.arrival.keys[index]!r}, but {theirs.arrival.keys[their_index]!r} of {place} "
+                f"can match the same object, as in {found.key!r}"
             )
             finding = (
-                ("arrival", "keys", my_index),
+                ("arrival", "keys", index),
                 message,
-                "one object belongs to one pipeline: narrow one of them",
+                "one object, one pipeline: narrow one of them",
             )
             problems.setdefault(mine.name, []).append(_place(finding, documents[mine.name], defaults))
     return problems

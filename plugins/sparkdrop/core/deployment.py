@@ -35,6 +35,7 @@ class Deployment(BaseModel):
         config_dir: The folder of pipeline files.
         jobs_dir: The folder of Spark programs.
         airflow_url: Where people reach Airflow's UI; None where it is not known.
+        sweep_schedule: Cron of the maintenance DAG's sweep.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +52,7 @@ class Deployment(BaseModel):
     config_dir: Name = "include/emr_configs"
     jobs_dir: Name = "include/spark_jobs"
     airflow_url: Name | None = None
+    sweep_schedule: Name = "*/5 * * * *"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Deployment:

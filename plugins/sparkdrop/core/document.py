@@ -121,7 +121,7 @@ def _syntax_problem(file: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     what = "; ".join(part for part in (error.problem, error.context) if part)
-    hint = "a tab is no indentation: use spaces" if "'\\t'" in what else ""
+    hint = "a tab is no indentation: use spaces" if "tab" in what or "'\\t'" in what else ""
     line = mark.line + 1 if mark else None
     return Problem(file=file, path="", message=f"is not YAML: {place}{what}", line=line, hint=hint)
 

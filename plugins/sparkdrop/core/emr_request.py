@@ -168,8 +168,8 @@ def build_job_flow(
     """Build RunJobFlow's arguments for one batch.
 
     The job flow stays up without steps, since the teardown terminates it; the auto-termination policy ends
-    it where the teardown cannot. Nothing public is asked for: the subnet decides on addresses, EMR's own security
-    groups are closed, and the account's "block public access" stays as it is.
+    it where the teardown cannot. Nothing public is asked for: the subnet decides on addresses, EMR's own
+    security groups are closed, and the account's "block public access" stays as it is.
     """
     compute = pipeline.compute
     instances: dict[str, Any] = {

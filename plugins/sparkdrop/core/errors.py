@@ -6,6 +6,7 @@
     ├── ConfigError            a pipeline file, or the deployment's settings, cannot be used
     ├── NotAnArrivalError      a queue message that tells of no object
     ├── LedgerError            the ledger refuses a move
+    ├── StepStillLiveError     a batch cannot be settled yet
     └── BatchFailedError       Spark, or the cluster under it, failed a batch
 
 A message says what is wrong, where, and how to mend it.
@@ -26,6 +27,10 @@ class NotAnArrivalError(SparkdropError):
 
 class LedgerError(SparkdropError):
     """The ledger's record does not permit the move that was asked for."""
+
+
+class StepStillLiveError(SparkdropError):
+    """A batch cannot be settled: its step is not over."""
 
 
 class BatchFailedError(SparkdropError):

@@ -69,41 +69,42 @@ def first_segment(pattern: str) -> str | None:
     return head if slash and not has_wildcard(head) else None
 
 
-@lru_cache(maxsize=4096)
 def overlap(first: str, second: str) -> bool:
-    """Whether some key belongs to both patterns: exact, transparent ULID segment included.
+    """Whether some key belongs to both patterns: exact, transparent ULID segment included."""
+    return find_common_key(first, second) is not None
+
+
+def find_common_key(first: str, second: str) -> str | None:
+    """Find a shortest key that belongs to both patterns; None where there is none.
 
     Both patterns are read side by side, character by character, over an alphabet of every character that they
-    name, one ULID character and one that neither names.
+    name, ULID characters and one that neither names.
     """
     heads = first_segment(first), first_segment(second)
     if None not in heads and heads[0] != heads[1]:
-        return False
+        return None
     one, two = tokenize(first), tokenize(second)
     alphabet = _alphabet(one, two)
     start = [(left, right) for left in _spread(one, (0, FIRST)) for right in _spread(two, (0, FIRST))]
-    seen, queue = set(start), deque(start)
+    seen, queue = set(start), deque((left, right, "") for left, right in start)
     while queue:
-        left, right = queue.popleft()
-        if _is_end(one, left) and _is_end(two, right):
-            return True
+        left, right, key = queue.popleft()
+        if key and _is_end(one, left) and _is_end(two, right):
+            return key
         for character in alphabet:
             for pair in _pairs(one, two, left, right, character):
                 if pair not in seen:
                     seen.add(pair)
-                    queue.append(pair)
-    return False
+                    queue.append((*pair, key + character))
+    return None
 
 
 def _pairs(
     one: tuple[str, ...], two: tuple[str, ...], left: _State, right: _State, character: str
 ) -> list[tuple[_State, _State]]:
     rights = _step(two, right, character)
-    return (
-        [(new_left, new_right) for new_left in _step(one, left, character) for new_right in rights]
-        if rights
-        else []
-    )
+    lefts = _step(one, left, character) if rights else []
+    return [(new_left, new_right) for new_left in lefts for new_right in rights]
 
 
 def _alphabet(one: tuple[str, ...], two: tuple[str, ...]) -> list[str]:
@@ -154,3 +155,14 @@ def _accepts(token: str, character: str) -> bool:
     if token in (ANY_NAME, ANY_ONE):
         return character != "/"
     return token in (ANY_DEPTH, character)
+
+
+def literal_prefix(pattern: str) -> str:
+    """What every key of a pattern begins with, the transparent ULID segment left out of account.
+
+    The answer ends at the first folder: behind it a key may have the ULID segment that the pattern does not.
+    """
+    head = first_segment(pattern)
+    if head is not None:
+        return f"{head}/"
+    return re.split(r"[*?]", pattern, maxsplit=1)[0]

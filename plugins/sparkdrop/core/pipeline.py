@@ -174,8 +174,9 @@ class Pipeline(Model):
         if isinstance(given, dict) and "prefix" not in given and "name" in filled:
             filled["output"] = {**given, "prefix": f"{filled['name']}/"}
         given = filled.get("input", {})
-        if isinstance(given, dict) and "format" not in given and (found := _format_of(filled.get("arrival"))):
-            filled["input"] = {"format": found, **given}
+        if isinstance(given, dict) and "format" not in given:
+            found = _format_of(filled.get("arrival"))
+            filled["input"] = {"format": found, **given} if found else given
         return filled
 
     @model_validator(mode="after")

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sparkdrop.core.patterns import drop_upload_folder, first_segment, overlap, to_regex
+from sparkdrop.core.patterns import drop_upload_folder, find_common_key, first_segment, to_regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sparkdrop.core.pipeline import Pipeline
+
+
+class Overlap(NamedTuple):
+    """Two pipelines that claim the same object: whose patterns (by index), and a key that both match."""
+
+    one: Pipeline
+    one_at: int
+    other: Pipeline
+    other_at: int
+    key: str
 
 
 class Router:
@@ -55,12 +65,8 @@ def route(pipelines: Iterable[Pipeline], bucket: str, key: str, *, uploads_bucke
     return Router(pipelines, uploads_bucket).route(bucket, key)
 
 
-def find_overlaps(pipelines: Iterable[Pipeline]) -> Iterator[tuple[Pipeline, int, Pipeline, int]]:
-    """Find each pair of key patterns of two pipelines that some object could match both of.
-
-    Yields:
-        A pipeline, the index of its pattern, the other pipeline and the index of its pattern.
-    """
+def find_overlaps(pipelines: Iterable[Pipeline]) -> Iterator[Overlap]:
+    """Find each pair of key patterns of two pipelines that one object could match both of."""
     entries = [
         (pipeline, index, pattern, first_segment(pattern))
         for pipeline in pipelines
@@ -72,5 +78,5 @@ def find_overlaps(pipelines: Iterable[Pipeline]) -> Iterator[tuple[Pipeline, int
                 continue
             if head is not None and other_head is not None and head != other_head:
                 continue
-            if overlap(pattern, other_pattern):
-                yield one, index, other, other_index
+            if (key := find_common_key(pattern, other_pattern)) is not None:
+                yield Overlap(one, index, other, other_index, key)

@@ -1,0 +1,1 @@
+"""What Airflow sees: the DAGs' factory, operators, sensors and triggers."""

@@ -1,0 +1,85 @@
+"""A run's claim: the uploads that it, and no other run, will process."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sparkdrop.aws.items import BatchState
+from sparkdrop.aws.ledger import BatchHead, Ledger
+from sparkdrop.core.batch import BatchLimits, InboxEntry, plan_batch
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """The run that claims.
+
+    Attributes:
+        batch_id: see `sparkdrop.core.batch.make_batch_id`.
+        pipeline: whose inbox it takes from.
+        dag_id: its DAG.
+        run_id: its id there.
+    """
+
+    batch_id: str
+    pipeline: str
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a run may process.
+
+    Attributes:
+        head: the batch, or None where there is nothing to do.
+        entries: its uploads, oldest first.
+        more: something else is waiting in the inbox.
+        wait_until: set when the run shall wait for more to come along.
+    """
+
+    head: BatchHead | None
+    entries: tuple[InboxEntry, ...] = ()
+    more: bool = False
+    wait_until: datetime | None = None
+
+
+def claim_batch(
+    ledger: Ledger,
+    run: RunKey,
+    limits: BatchLimits,
+    *,
+    choose: Callable[[], Sequence[InboxEntry]] | None = None,
+) -> Claim:
+    """Claim what waits, up to the limits; a run that has claimed before gets the same uploads again.
+
+    What is about to be claimed is written down first, so that a claim that dies anywhere is mended by
+    doing it again: each upload moves in a transaction of its own, on the condition that no other batch
+    holds it.
+
+    Args:
+        ledger: the ledger.
+        run: who claims.
+        limits: the pipeline's limits.
+        choose: finds what to claim instead of what waits; what does not fit goes to the inbox.
+    """
+    head = ledger.read_batch(run.batch_id)
+    if head is None:
+        waiting = choose() if choose else ledger.read_inbox(run.pipeline, limits.max_files + 1)
+        plan = plan_batch(waiting, limits, ledger.now())
+        if not plan.entries:
+            return Claim(None, wait_until=plan.wait_until)
+        if choose and plan.more:
+            taken = set(plan.entries)
+            ledger.record(run.pipeline, [entry for entry in waiting if entry not in taken])
+        head = ledger.open_batch(
+            run.batch_id,
+            pipeline=run.pipeline,
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            entries=plan.entries,
+        )
+    if head.state is BatchState.EMPTY:
+        return Claim(None)
+    entries = ledger.claim_entries(head, ledger.read_batch_entries(head))
+    more = ledger.is_waiting(run.pipeline)
+    return Claim(head if entries else None, tuple(entries), more)

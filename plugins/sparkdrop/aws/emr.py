@@ -1,0 +1,145 @@
+"""What Sparkdrop asks of EMR beside the provider's operators: finding again what a lost task started.
+
+RunJobFlow and AddJobFlowSteps take no client token, so a task that died between its call and its note of the
+answer cannot know whether the call went through. A job flow carries its batch in a tag and a step in its
+name: both are looked up before anything is started again.
+https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from sparkdrop.aws.storage import Storage
+from sparkdrop.core.emr_request import TAG_BATCH
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_emr.literals import ClusterStateType
+
+LIVE_JOB_FLOW_STATES: "tuple[ClusterStateType, ...]" = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
+LIVE_STEP_STATES = ("PENDING", "RUNNING", "CANCEL_PENDING")
+_NOISE = re.compile(r"^\s*(at |\.\.\. \d+ more)|^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARN|DEBUG) |^WARNING: ")
+_LAST_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """How a step stands.
+
+    Attributes:
+        state: EMR's word: PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED.
+        reason: why it failed, in the driver's own last lines where EMR has them.
+        log: the URI of the log to read, or of the folder where it will be.
+    """
+
+    state: str
+    reason: str | None
+    log: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJobFlow:
+    """A job flow of ours that is up."""
+
+    job_flow_id: str
+    batch_id: str
+    created_at: datetime
+
+
+class Emr:
+    """Look-ups and cancellations."""
+
+    def __init__(self, *, client: "EMRClient | None" = None) -> None:
+        self.client = client or boto3.client("emr")
+
+    def find_job_flow(self, name: str, batch_id: str) -> str | None:
+        """Find the live job flow of a batch.
+
+        Args:
+            name: the job flow's name; listings show no tags, so it narrows what is asked after.
+            batch_id: the value of its tag.
+        """
+        for job_flow in self._list_live():
+            if job_flow["Name"] == name and self._read_tags(job_flow["Id"]).get(TAG_BATCH) == batch_id:
+                return str(job_flow["Id"])
+        return None
+
+    def list_job_flows(self) -> Iterator[LiveJobFlow]:
+        """List the live job flows that carry our tag."""
+        for job_flow in self._list_live():
+            batch_id = self._read_tags(job_flow["Id"]).get(TAG_BATCH)
+            if batch_id:
+                created_at = job_flow["Status"]["Timeline"]["CreationDateTime"]
+                yield LiveJobFlow(job_flow["Id"], batch_id, created_at)
+
+    def terminate(self, job_flow_id: str) -> None:
+        """Terminate a job flow; one that is over already is no error."""
+        self.client.terminate_job_flows(JobFlowIds=[job_flow_id])
+
+    def find_step(self, job_flow_id: str, name: str) -> str | None:
+        """Find the step of that name that is alive or went well; one that failed does not count."""
+        for page in self.client.get_paginator("list_steps").paginate(ClusterId=job_flow_id):
+            for step in page["Steps"]:
+                if step["Name"] == name and step["Status"]["State"] in {*LIVE_STEP_STATES, "COMPLETED"}:
+                    return step["Id"]
+        return None
+
+    def cancel_step(self, job_flow_id: str, step_id: str) -> None:
+        """Cancel a step, and stop it if it is running."""
+        self.client.cancel_steps(
+            ClusterId=job_flow_id, StepIds=[step_id], StepCancellationOption="TERMINATE_PROCESS"
+        )
+
+    def read_step_end(self, job_flow_id: str, step_id: str, storage: Storage) -> StepEnd:
+        """Read how a step stands, and why it failed if it did.
+
+        The reason is the end of the driver's stderr where it has reached S3 (EMR takes about five minutes),
+        else what EMR says, else why the cluster ended.
+        """
+        status: Any = self.client.describe_step(ClusterId=job_flow_id, StepId=step_id)["Step"]["Status"]
+        if status["State"] in {*LIVE_STEP_STATES, "COMPLETED"}:
+            return StepEnd(status["State"], None, None)
+        cluster: Any = self.client.describe_cluster(ClusterId=job_flow_id)["Cluster"]
+        folder = _step_logs(cluster.get("LogUri"), job_flow_id, step_id)
+        stderr = storage.read_text(f"{folder}stderr.gz") if folder else None
+        details = status.get("FailureDetails", {})
+        change = cluster["Status"].get("StateChangeReason", {})
+        reason = (
+            tail_reason(stderr or "")
+            or details.get("Message")
+            or details.get("Reason")
+            or status.get("StateChangeReason", {}).get("Message")
+            or change.get("Message")
+            or f"the step ended as {status['State']} and EMR gives no reason"
+        )
+        return StepEnd(status["State"], reason, f"{folder}stderr.gz" if stderr else folder)
+
+    def _list_live(self) -> Iterator[Any]:
+        pages = self.client.get_paginator("list_clusters").paginate(ClusterStates=list(LIVE_JOB_FLOW_STATES))
+        return (job_flow for page in pages for job_flow in page["Clusters"])
+
+    def _read_tags(self, job_flow_id: str) -> dict[str, str]:
+        tags = self.client.describe_cluster(ClusterId=job_flow_id)["Cluster"].get("Tags", [])
+        return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _step_logs(log_uri: str | None, job_flow_id: str, step_id: str) -> str | None:
+    """Where EMR puts a step's logs.
+
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-web-log-files.html
+    """
+    if not log_uri:
+        return None
+    root = log_uri.replace("s3n://", "s3://", 1).rstrip("/")
+    return f"{root}/{job_flow_id}/steps/{step_id}/"
+
+
+def tail_reason(stderr: str) -> str | None:
+    """The last lines of a driver's stderr that say something: no Java frames, no INFO."""
+    lines = [line.rstrip() for line in stderr.splitlines() if line.strip() and not _NOISE.match(line)]
+    return "\n".join(lines[-_LAST_LINES:]) or None

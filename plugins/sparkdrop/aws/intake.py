@@ -1,0 +1,88 @@
+"""From objects to inbox entries: what events, listings and people name ends in the same inboxes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from sparkdrop.aws.ledger import Ledger
+from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.uploads import UNROUTED, Arrival, UploadState, upload_identity
+
+Route = Callable[[str, str], str | None]
+"""Names the pipeline of a (bucket, key), or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Objects that a person chose, as entries to claim.
+
+    Attributes:
+        entries: what to claim; an object that was processed before comes as a new attempt.
+        busy: objects that a living batch holds; they are left to it.
+    """
+
+    entries: tuple[InboxEntry, ...]
+    busy: tuple[Arrival, ...]
+
+
+def record_arrivals(ledger: Ledger, route: Route, arrivals: Iterable[Arrival]) -> dict[str, int]:
+    """Put each arrival into its pipeline's inbox, or on record as unrouted.
+
+    Returns:
+        How many each pipeline got.
+    """
+    by_pipeline: dict[str, list[InboxEntry]] = {}
+    for arrival in arrivals:
+        pipeline = route(arrival.bucket, arrival.key) or UNROUTED
+        by_pipeline.setdefault(pipeline, []).append(InboxEntry(arrival.upload_id, arrival))
+    for pipeline, entries in by_pipeline.items():
+        ledger.record(pipeline, entries)
+    return {pipeline: len(entries) for pipeline, entries in by_pipeline.items()}
+
+
+def find_new(ledger: Ledger, arrivals: Iterable[Arrival]) -> list[Arrival]:
+    """Of a listing, keep what the ledger has never claimed; what waits in an inbox counts as new."""
+    listed = {upload_identity(arrival.upload_id): arrival for arrival in arrivals}
+    known = ledger.read_uploads(arrival.upload_id for arrival in listed.values())
+    for item in known:
+        listed.pop(upload_identity(item["upload_id"]), None)
+    return list(listed.values())
+
+
+def select_again(ledger: Ledger, arrivals: Iterable[Arrival]) -> Selection:
+    """Turn objects that a person chose into entries: a replay is a new attempt on record."""
+    chosen = list(arrivals)
+    items = {
+        upload_identity(item["upload_id"]): item
+        for item in ledger.read_uploads(arrival.upload_id for arrival in chosen)
+    }
+    entries: list[InboxEntry] = []
+    busy: list[Arrival] = []
+    for arrival in chosen:
+        item = items.get(upload_identity(arrival.upload_id), {})
+        if item.get("state") == UploadState.CLAIMED:
+            busy.append(arrival)
+        else:
+            entries.append(InboxEntry(arrival.upload_id, arrival, _next_attempt(item)))
+    return Selection(tuple(entries), tuple(busy))
+
+
+def _next_attempt(item: Mapping[str, object]) -> int:
+    """The attempt after what is on record; one that waits in the inbox is taken over with its own number."""
+    attempt = item.get("attempt")
+    return attempt + 1 if isinstance(attempt, int) else 1
+
+
+def route_again(ledger: Ledger, route: Route, limit: int) -> set[str]:
+    """Give unrouted objects to the pipelines that match them by now.
+
+    Returns:
+        The pipelines that got some.
+    """
+    woken: set[str] = set()
+    for entry in ledger.read_inbox(UNROUTED, limit):
+        pipeline = route(entry.arrival.bucket, entry.arrival.key)
+        if pipeline is not None:
+            ledger.record(pipeline, [entry])
+            ledger.drop(UNROUTED, [entry])
+            woken.add(pipeline)
+    return woken

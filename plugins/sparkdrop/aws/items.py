@@ -1,0 +1,185 @@
+"""The ledger's items: how inbox entries, uploads and batches lie in the DynamoDB table.
+
+====================== ================================= ======================
+item                   pk                                sk
+====================== ================================= ======================
+inbox entry            ``inbox#<pipeline>#<shard>``      ``<upload_id>#<attempt>``
+upload                 ``upload#<identity>``             ``upload``
+batch, its head        ``batch#<batch_id>``              ``batch``
+batch, its uploads     ``batch#<batch_id>``              ``chunk#<number>``
+batch that is not over ``open``                          ``<batch_id>``
+====================== ================================= ======================
+
+An upload's key holds the part of its id that depends on the object version alone, so that an event and a
+listing that disagree about the time of arrival still meet in one item.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.uploads import UNROUTED, Arrival, UploadState, upload_identity
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+SHARDS = 4
+"""Partitions of one pipeline's inbox: each takes 1,000 writes a second.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+"""
+
+ENTRIES_A_CHUNK = 200
+"""Uploads in one chunk of a batch: with keys of 1,024 bytes still under an item's 400 KB."""
+
+T = TypeVar("T")
+Item = dict[str, Any]
+
+
+class BatchState(StrEnum):
+    """Where a batch stands."""
+
+    OPEN = "OPEN"
+    CLAIMED = "CLAIMED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    EMPTY = "EMPTY"
+
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+def marshal(item: Mapping[str, Any]) -> "dict[str, AttributeValueTypeDef]":
+    """Turn plain values into DynamoDB's; None is left out, a float becomes a Decimal."""
+    return {
+        name: _serializer.serialize(Decimal(str(value)) if isinstance(value, float) else value)
+        for name, value in item.items()
+        if value is not None
+    }
+
+
+def unmarshal(item: Mapping[str, Any]) -> Item:
+    """Turn DynamoDB's values into plain ones; numbers become int, or float where they have a fraction."""
+    plain: Item = _plain({name: _deserializer.deserialize(value) for name, value in item.items()})
+    return plain
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - what DynamoDB holds has no narrower type
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def chunked(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut a sequence into pieces of at most `size`."""
+    return (things[start : start + size] for start in range(0, len(things), size))
+
+
+def inbox_partitions(pipeline: str) -> list[str]:
+    """The partition keys of a pipeline's inbox."""
+    return [f"inbox#{pipeline}#{shard}" for shard in range(SHARDS)]
+
+
+def inbox_key(pipeline: str, entry: InboxEntry) -> dict[str, str]:
+    """An inbox entry's key: the shard follows from the object version."""
+    shard = zlib.crc32(upload_identity(entry.upload_id).encode()) % SHARDS
+    return {"pk": f"inbox#{pipeline}#{shard}", "sk": f"{entry.upload_id}#{entry.attempt:03d}"}
+
+
+def upload_key(upload_id: str) -> dict[str, str]:
+    """An upload's key."""
+    return {"pk": f"upload#{upload_identity(upload_id)}", "sk": "upload"}
+
+
+def batch_key(batch_id: str) -> dict[str, str]:
+    """The key of a batch's head."""
+    return {"pk": f"batch#{batch_id}", "sk": "batch"}
+
+
+def chunk_key(batch_id: str, number: int) -> dict[str, str]:
+    """The key of a piece of a batch's list of uploads."""
+    return {"pk": f"batch#{batch_id}", "sk": f"chunk#{number:04d}"}
+
+
+def open_batch_key(batch_id: str) -> dict[str, str]:
+    """The key of the marker that a batch is not over."""
+    return {"pk": "open", "sk": batch_id}
+
+
+def build_inbox_item(pipeline: str, entry: InboxEntry, now: datetime) -> Item:
+    """An inbox entry's item: writing it twice is harmless."""
+    return {
+        **inbox_key(pipeline, entry),
+        **build_upload_facts(pipeline, entry),
+        "state": (UploadState.UNROUTED if pipeline == UNROUTED else UploadState.PENDING).value,
+        "not_before": entry.not_before.timestamp() if entry.not_before else None,
+        "created_at": format_time(entry.arrival.arrived_at),
+        "updated_at": format_time(now),
+    }
+
+
+def build_upload_facts(pipeline: str, entry: InboxEntry) -> Item:
+    """What an inbox entry and an upload both tell."""
+    arrival = entry.arrival
+    return {
+        "upload_id": entry.upload_id,
+        "pipeline": pipeline,
+        "bucket": arrival.bucket,
+        "key": arrival.key,
+        "version_id": arrival.version_id,
+        "etag": arrival.etag,
+        "bytes": arrival.bytes,
+        "attempt": entry.attempt,
+    }
+
+
+def parse_entry(item: Item) -> InboxEntry:
+    """Read an inbox entry back from its item, or an upload as the entry that it came from."""
+    not_before = item.get("not_before")
+    return InboxEntry(
+        upload_id=item["upload_id"],
+        arrival=Arrival(
+            bucket=item["bucket"],
+            key=item["key"],
+            version_id=item.get("version_id"),
+            etag=item.get("etag"),
+            bytes=item["bytes"],
+            arrived_at=datetime.fromisoformat(item["created_at"]),
+        ),
+        attempt=item["attempt"],
+        not_before=datetime.fromtimestamp(not_before, UTC) if not_before is not None else None,
+    )
+
+
+def build_chunk_text(pipeline: str, entries: Iterable[InboxEntry]) -> str:
+    """A piece of a batch's list as JSON: a fifth of the size of DynamoDB's own lists and maps."""
+    return json.dumps(
+        [
+            {**build_upload_facts(pipeline, entry), "created_at": format_time(entry.arrival.arrived_at)}
+            for entry in entries
+        ],
+        separators=(",", ":"),
+    )
+
+
+def parse_chunk_text(text: str) -> list[InboxEntry]:
+    """Read a piece of a batch's list back."""
+    return [parse_entry(item) for item in json.loads(text)]
+
+
+def format_time(moment: datetime) -> str:
+    """ISO 8601 in UTC."""
+    return moment.astimezone(UTC).isoformat()

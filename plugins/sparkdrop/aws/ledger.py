@@ -1,0 +1,324 @@
+"""The ledger: the DynamoDB table that knows of every upload what became of it.
+
+Each decision is one conditional write on the base table, read with strong consistency; the indexes serve
+lists that people look at (`sparkdrop.aws.listing`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from sparkdrop.aws.items import (
+    ENTRIES_A_CHUNK,
+    BatchState,
+    Item,
+    batch_key,
+    build_chunk_text,
+    build_inbox_item,
+    build_upload_facts,
+    chunk_key,
+    chunked,
+    format_time,
+    inbox_key,
+    inbox_partitions,
+    marshal,
+    open_batch_key,
+    parse_chunk_text,
+    parse_entry,
+    upload_key,
+)
+from sparkdrop.aws.table import Table
+from sparkdrop.aws.transactions import transact_each
+from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.errors import LedgerError
+from sparkdrop.core.uploads import UploadState
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_EMPTY_BATCH_KEPT = timedelta(days=7)
+_RESULT_FACTS = ("output", "rows_in", "rows_out", "rows_rejected", "reason", "log")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHead:
+    """A batch's head: which run claimed it, how far it is.
+
+    Attributes:
+        batch_id: follows from the run.
+        pipeline: whose inbox it came from.
+        dag_id: the DAG of the run.
+        run_id: the run.
+        state: how far it is.
+        upload_count: uploads that it holds.
+        bytes: their size together.
+        chunks: pieces that its list is stored in.
+        job_flow_id: the cluster, once the step is submitted.
+        step_id: the step, likewise.
+        opened_at: when it was opened.
+    """
+
+    batch_id: str
+    pipeline: str
+    dag_id: str
+    run_id: str
+    state: BatchState
+    upload_count: int
+    bytes: int
+    chunks: int
+    job_flow_id: str | None
+    step_id: str | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOutcome:
+    """What became of one upload of a batch.
+
+    Attributes:
+        entry: the claimed upload.
+        state: SUCCEEDED, FAILED or QUARANTINED; PENDING gives it back to the inbox.
+        facts: what the upload's item shall tell: output, rows_in, rows_out, rows_rejected, reason, log.
+        retry_at: with PENDING, when the next attempt may be.
+    """
+
+    entry: InboxEntry
+    state: UploadState
+    facts: dict[str, Any]
+    retry_at: datetime | None = None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """What may happen to uploads and batches."""
+
+    def __init__(
+        self,
+        table: str,
+        *,
+        client: "DynamoDBClient | None" = None,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self.table = Table(table, client or boto3.client("dynamodb"))
+        self.now = clock
+
+    # inbox
+
+    def record(self, pipeline: str, entries: Iterable[InboxEntry]) -> None:
+        """Put entries into a pipeline's inbox. Recording one twice is harmless: its claim decides."""
+        now = self.now()
+        unique = {(entry.upload_id, entry.attempt): entry for entry in entries}
+        self.table.batch_write(
+            [
+                {"PutRequest": {"Item": marshal(build_inbox_item(pipeline, entry, now))}}
+                for entry in unique.values()
+            ]
+        )
+
+    def drop(self, pipeline: str, entries: Iterable[InboxEntry]) -> None:
+        """Take entries out of an inbox without claiming them."""
+        self.table.batch_write(
+            [{"DeleteRequest": {"Key": marshal(inbox_key(pipeline, entry))}} for entry in entries]
+        )
+
+    def read_inbox(self, pipeline: str, limit: int) -> list[InboxEntry]:
+        """Read what waits and is due, oldest first: at least `limit` entries where there are as many."""
+        shards = (self._read_shard(partition, limit) for partition in inbox_partitions(pipeline))
+        return sorted((entry for shard in shards for entry in shard), key=lambda entry: entry.upload_id)
+
+    def is_waiting(self, pipeline: str) -> bool:
+        """Whether anything in the inbox is due."""
+        return any(self._read_shard(partition, 1) for partition in inbox_partitions(pipeline))
+
+    def _read_shard(self, partition: str, limit: int) -> list[InboxEntry]:
+        found: list[InboxEntry] = []
+        pages = self.table.query_pages(
+            partition,
+            where="attribute_not_exists(not_before) OR not_before <= :now",
+            values={":now": self.now().timestamp()},
+            page=max(limit, 25),
+        )
+        for page in pages:
+            found.extend(map(parse_entry, page))
+            if len(found) >= limit:
+                break
+        return found
+
+    # batches
+
+    def read_batch(self, batch_id: str) -> BatchHead | None:
+        """Read a batch's head, or None where no run has opened it."""
+        item = self.table.get(batch_key(batch_id))
+        return _parse_head(item) if item else None
+
+    def open_batch(
+        self, batch_id: str, *, pipeline: str, dag_id: str, run_id: str, entries: Sequence[InboxEntry]
+    ) -> BatchHead:
+        """Write what a run is about to claim, before it claims any of it; the first to write decides.
+
+        No entries close the batch: its run has nothing to do, and no other task of it may decide otherwise.
+        The answer is the head that stands, which may be an earlier one.
+        """
+        chunks = list(chunked(entries, ENTRIES_A_CHUNK))
+        for number, chunk in enumerate(chunks):
+            self.table.put({**chunk_key(batch_id, number), "entries": build_chunk_text(pipeline, chunk)})
+        now = self.now()
+        head = {
+            **batch_key(batch_id),
+            "batch_id": batch_id,
+            "batch_pipeline": pipeline,
+            "dag_id": dag_id,
+            "run_id": run_id,
+            "batch_state": (BatchState.OPEN if entries else BatchState.EMPTY).value,
+            "chunks": len(chunks),
+            "upload_count": len(entries),
+            "bytes": sum(entry.arrival.bytes for entry in entries),
+            "opened_at": format_time(now),
+            "expires_at": None if entries else int((now + _EMPTY_BATCH_KEPT).timestamp()),
+        }
+        put_head = self._build_put(head) | {"ConditionExpression": "attribute_not_exists(pk)"}
+        puts = [{"Put": put_head}]
+        if entries:
+            puts.append({"Put": self._build_put(open_batch_key(batch_id))})
+        transact_each(self.table.client, [puts])
+        stored = self.read_batch(batch_id)
+        if stored is None:
+            raise LedgerError(
+                f"batch {batch_id} of table {self.table.name} is gone right after it was opened"
+            )
+        return stored
+
+    def read_batch_entries(self, head: BatchHead) -> list[InboxEntry]:
+        """Read what a batch meant to claim, oldest first.
+
+        A writer that died before it wrote the head may have left more pieces than the head counts.
+        """
+        pages = self.table.query_pages(batch_key(head.batch_id)["pk"], sk_prefix="chunk#")
+        chunks = [chunk for page in pages for chunk in page][: head.chunks]
+        return [entry for chunk in chunks for entry in parse_chunk_text(chunk["entries"])]
+
+    def claim_entries(self, head: BatchHead, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
+        """Move each upload into the batch, if no other holds it; the answer is those that the batch holds.
+
+        An upload whose attempt is over (a redelivered event, or another batch was faster) loses its inbox
+        entry and is not part of the batch. Doing it again changes nothing but the history's times.
+        """
+        held = transact_each(self.table.client, [self._build_claim(head, entry) for entry in entries])
+        lost = [entry for entry, is_held in zip(entries, held, strict=True) if not is_held]
+        self.drop(head.pipeline, lost)
+        kept = [entry for entry, is_held in zip(entries, held, strict=True) if is_held]
+        facts = {
+            "batch_state": BatchState.CLAIMED.value,
+            "upload_count": len(kept),
+            "bytes": sum(entry.arrival.bytes for entry in kept),
+        }
+        self._update_head(head.batch_id, facts, remove=("job_flow_id", "step_id"))
+        if kept:
+            self.table.put(open_batch_key(head.batch_id))
+        else:
+            self.close_batch(head.batch_id, BatchState.EMPTY)
+        return kept
+
+    def _build_claim(self, head: BatchHead, entry: InboxEntry) -> list[Any]:
+        claimed = {
+            **build_upload_facts(head.pipeline, entry),
+            "state": UploadState.CLAIMED.value,
+            "batch_id": head.batch_id,
+            "run_id": head.run_id,
+            "updated_at": format_time(self.now()),
+        }
+        update = self.table.build_update(
+            upload_key(entry.upload_id),
+            claimed,
+            condition="attribute_not_exists(pk) OR batch_id = :this_batch OR "
+            "(attempt < :this_attempt AND #state <> :claimed)",
+            values={
+                ":this_batch": head.batch_id,
+                ":this_attempt": entry.attempt,
+                ":claimed": UploadState.CLAIMED.value,
+            },
+            first={"created_at": format_time(entry.arrival.arrived_at)},
+            remove=_RESULT_FACTS,
+        )
+        delete = {"TableName": self.table.name, "Key": marshal(inbox_key(head.pipeline, entry))}
+        return [{"Update": update}, {"Delete": delete}]
+
+    def start_batch(self, batch_id: str, job_flow_id: str, step_id: str) -> None:
+        """Write down the step that processes a batch."""
+        facts = {"batch_state": BatchState.RUNNING.value, "job_flow_id": job_flow_id, "step_id": step_id}
+        self._update_head(batch_id, facts)
+
+    def close_batch(self, batch_id: str, state: BatchState) -> None:
+        """End a batch: nothing of it is left to do."""
+        self._update_head(batch_id, {"batch_state": state.value})
+        self.table.delete(open_batch_key(batch_id))
+
+    def _update_head(self, batch_id: str, facts: dict[str, Any], *, remove: Sequence[str] = ()) -> None:
+        update = self.table.build_update(
+            batch_key(batch_id), facts, condition="attribute_exists(pk)", remove=remove
+        )
+        self.table.client.update_item(**update)
+
+    def read_open_batches(self) -> list[BatchHead]:
+        """Read the batches that are not over, oldest first."""
+        ids = [marker["sk"] for page in self.table.query_pages("open") for marker in page]
+        heads = map(_parse_head, self.table.batch_get([batch_key(batch_id) for batch_id in ids]))
+        return sorted(heads, key=lambda head: head.batch_id)
+
+    # uploads
+
+    def read_uploads(self, upload_ids: Iterable[str]) -> list[Item]:
+        """Read the uploads that were claimed at least once, by any of their ids, in no order."""
+        keys = {key["pk"]: key for key in map(upload_key, upload_ids)}
+        return list(self.table.batch_get(list(keys.values())))
+
+    def settle(self, head: BatchHead, outcomes: Sequence[UploadOutcome]) -> list[UploadOutcome]:
+        """Move a batch's uploads to their ends, or back to the inbox; the answer is those that moved.
+
+        An upload that the batch no longer holds stays as it is, so settling twice changes nothing.
+        """
+        moved = transact_each(
+            self.table.client, [self._build_settlement(head, outcome) for outcome in outcomes]
+        )
+        return [outcome for outcome, did_move in zip(outcomes, moved, strict=True) if did_move]
+
+    def _build_settlement(self, head: BatchHead, outcome: UploadOutcome) -> list[Any]:
+        now = self.now()
+        entry = outcome.entry
+        update = self.table.build_update(
+            upload_key(entry.upload_id),
+            {**outcome.facts, "state": outcome.state.value, "updated_at": format_time(now)},
+            condition="batch_id = :this_batch AND #state = :claimed",
+            values={":this_batch": head.batch_id, ":claimed": UploadState.CLAIMED.value},
+            remove=("batch_id", "run_id") if outcome.state is UploadState.PENDING else (),
+        )
+        if outcome.state is not UploadState.PENDING:
+            return [{"Update": update}]
+        again = InboxEntry(entry.upload_id, entry.arrival, entry.attempt + 1, outcome.retry_at)
+        put = self._build_put(build_inbox_item(head.pipeline, again, now))
+        return [{"Update": update}, {"Put": put}]
+
+    def _build_put(self, item: Item | dict[str, str]) -> dict[str, Any]:
+        return {"TableName": self.table.name, "Item": marshal(item)}
+
+
+def _parse_head(item: Item) -> BatchHead:
+    return BatchHead(
+        batch_id=item["batch_id"],
+        pipeline=item["batch_pipeline"],
+        dag_id=item["dag_id"],
+        run_id=item["run_id"],
+        state=BatchState(item["batch_state"]),
+        upload_count=item["upload_count"],
+        bytes=item["bytes"],
+        chunks=item["chunks"],
+        job_flow_id=item.get("job_flow_id"),
+        step_id=item.get("step_id"),
+        opened_at=datetime.fromisoformat(item["opened_at"]),
+    )

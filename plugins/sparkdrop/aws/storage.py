@@ -1,0 +1,141 @@
+"""What Sparkdrop keeps in S3: Spark programs, manifests, reports; and which objects are there."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from sparkdrop.core.deployment import Deployment
+from sparkdrop.core.emr_request import locate_program
+from sparkdrop.core.errors import ConfigError, Problem
+from sparkdrop.core.pipeline import Pipeline
+from sparkdrop.core.report import BatchReport
+from sparkdrop.core.uploads import Arrival
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_NOT_FOUND = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
+
+
+class Storage:
+    """S3, as one client sees it."""
+
+    def __init__(self, *, client: "S3Client | None" = None) -> None:
+        self.client = client or boto3.client("s3")
+
+    def ensure_program(self, pipeline: Pipeline, deployment: Deployment) -> str:
+        """Say where EMR finds a pipeline's Spark program, after putting it there if need be.
+
+        Raises:
+            ConfigError: there is no such file in the folder of programs.
+        """
+        if not pipeline.job.is_shipped:
+            return pipeline.job.program
+        path = Path(deployment.jobs_dir, pipeline.job.program)
+        if not path.is_file():
+            raise ConfigError(
+                Problem(
+                    file=pipeline.name,
+                    path="job.program",
+                    message=f"there is no file {pipeline.job.program!r} in {deployment.jobs_dir}",
+                    hint="put it there, or name an s3:// URI",
+                )
+            )
+        content = path.read_bytes()
+        uri = locate_program(pipeline, deployment, hashlib.sha256(content).hexdigest())
+        bucket, key = split_uri(uri)
+        if self._head(bucket, key) is None:
+            self.client.put_object(Bucket=bucket, Key=key, Body=content)
+        return uri
+
+    def write_manifest(self, uri: str, manifest: Any) -> None:  # noqa: ANN401 - any JSON
+        """Write a batch's manifest."""
+        bucket, key = split_uri(uri)
+        self.client.put_object(
+            Bucket=bucket, Key=key, Body=json.dumps(manifest).encode(), ContentType="application/json"
+        )
+
+    def read_report(self, uri: str) -> BatchReport | None:
+        """Read a job's report; None where the job left none.
+
+        Raises:
+            pydantic.ValidationError: what is there is no report, or its numbers contradict each other.
+        """
+        body = self._read(uri)
+        return BatchReport.model_validate_json(body) if body is not None else None
+
+    def read_text(self, uri: str) -> str | None:
+        """Read a text that EMR wrote (unpacked if it is a .gz), or None where there is none yet."""
+        body = self._read(uri)
+        if body is None:
+            return None
+        return (gzip.decompress(body) if uri.endswith(".gz") else body).decode(errors="replace")
+
+    def _read(self, uri: str) -> bytes | None:
+        bucket, key = split_uri(uri)
+        try:
+            return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if _is_not_found(error):
+                return None
+            raise
+
+    def list_arrivals(self, bucket: str, prefix: str) -> Iterator[Arrival]:
+        """List the objects under a prefix, each with its current version.
+
+        Versions are listed even where a plain listing would do, so that an upload gets the same identity
+        from a listing as from S3's event.
+        """
+        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+            for version in page.get("Versions", []):
+                if version["IsLatest"] and not (version["Key"].endswith("/") and version["Size"] == 0):
+                    yield Arrival(
+                        bucket=bucket,
+                        key=version["Key"],
+                        version_id=_real_version(version["VersionId"]),
+                        etag=version["ETag"].strip('"'),
+                        bytes=version["Size"],
+                        arrived_at=version["LastModified"],
+                    )
+
+    def read_arrival(self, bucket: str, key: str) -> Arrival | None:
+        """Read what S3 knows of an object, or None where there is none."""
+        head = self._head(bucket, key)
+        if head is None:
+            return None
+        return Arrival(
+            bucket=bucket,
+            key=key,
+            version_id=_real_version(head.get("VersionId")),
+            etag=head["ETag"].strip('"'),
+            bytes=head["ContentLength"],
+            arrived_at=head["LastModified"],
+        )
+
+    def _head(self, bucket: str, key: str) -> Any:  # noqa: ANN401 - the shape is boto3's, or None
+        try:
+            return self.client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if _is_not_found(error):
+                return None
+            raise
+
+
+def _is_not_found(error: ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code") in _NOT_FOUND
+
+
+def _real_version(version_id: str | None) -> str | None:
+    return None if version_id in {None, "null"} else version_id
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Cut ``s3://bucket/key`` into bucket and key; a key may hold any character."""
+    parts = uri.removeprefix("s3://").split("/", 1)
+    return parts[0], parts[1] if len(parts) > 1 else ""

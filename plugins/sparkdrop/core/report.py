@@ -1,0 +1,59 @@
+"""The report that a Spark job leaves beside its manifest, and what it means for each upload."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sparkdrop.core.uploads import UploadState
+
+
+class _Counts(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    rows_in: int = Field(ge=0)
+    rows_out: int = Field(ge=0)
+    rows_rejected: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _every_row_is_somewhere(self) -> Self:
+        if self.rows_in != self.rows_out + self.rows_rejected:
+            raise ValueError(
+                f"{self.rows_in} rows in, but {self.rows_out} out and {self.rows_rejected} rejected: "
+                "the job lost rows or counted them twice"
+            )
+        return self
+
+
+class FileReport(_Counts):
+    """One file of the batch."""
+
+    upload_id: str
+    key: str
+    state: Literal[UploadState.SUCCEEDED, UploadState.QUARANTINED]
+    reason: str | None = None
+
+
+class BatchReport(_Counts):
+    """The whole batch: rows in are rows out plus rows rejected, in total and in each file.
+
+    Attributes:
+        output: the URI of the output's folder.
+        bytes_in: the size of what was read.
+        seconds: the job's run time.
+        files: a report for each file of the manifest.
+    """
+
+    version: Literal[1]
+    batch_id: str
+    output: str
+    bytes_in: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    files: tuple[FileReport, ...]
+
+    @model_validator(mode="after")
+    def _files_add_up(self) -> Self:
+        for name in ("rows_in", "rows_out", "rows_rejected"):
+            total = sum(getattr(file, name) for file in self.files)
+            if total != getattr(self, name):
+                raise ValueError(f"{name} is {getattr(self, name)}, but the files' add up to {total}")
+        return self

@@ -1,0 +1,106 @@
+"""The entrance of a pipeline whose bucket sends no events: an S3KeySensor that remembers what it has seen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
+from airflow.sdk import Context
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+
+from sparkdrop.aws.watch import BucketWatch
+from sparkdrop.core.pipeline import Pipeline
+from sparkdrop.orchestration.services import get_services
+
+log = structlog.get_logger(__name__)
+
+
+def _build_watch(pipeline: str, bucket: str, patterns: Sequence[str]) -> BucketWatch:
+    services = get_services()
+    return BucketWatch(services.ledger, services.storage, pipeline=pipeline, bucket=bucket, patterns=patterns)
+
+
+class ArrivalSensor(S3KeySensor):
+    """Waits until something new matches a pipeline's key patterns, and puts it into the inbox.
+
+    The stock sensor matches a file for ever (https://github.com/apache/airflow/issues/24321); here the ledger
+    says which are new. It waits in the triggerer.
+
+    Args:
+        pipeline: whose patterns and inbox they are.
+        bucket_name: where to look.
+    """
+
+    def __init__(self, *, pipeline: Pipeline, bucket_name: str, **kwargs: Any) -> None:
+        super().__init__(
+            bucket_name=bucket_name,
+            bucket_key=list(pipeline.arrival.keys),
+            wildcard_match=True,
+            deferrable=True,
+            aws_conn_id=None,
+            poke_interval=pipeline.arrival.poll_interval.total_seconds(),
+            **kwargs,
+        )
+        self.pipeline = pipeline
+        self.bucket = bucket_name
+
+    def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
+        """Look once."""
+        return _build_watch(self.pipeline.name, self.bucket, self.bucket_key).look()
+
+    def _defer(self) -> None:
+        """Go on looking in the triggerer."""
+        self.defer(
+            trigger=ArrivalSensorTrigger(
+                pipeline=self.pipeline.name,
+                bucket=self.bucket,
+                patterns=list(self.bucket_key),
+                poke_interval=self.poke_interval,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+
+class ArrivalSensorTrigger(BaseTrigger):
+    """Looks again and again, and ends the sensor's task itself.
+
+    Args:
+        pipeline: whose inbox it is.
+        bucket: where to look.
+        patterns: what to look for.
+        poke_interval: seconds between two looks.
+    """
+
+    def __init__(self, pipeline: str, bucket: str, patterns: list[str], poke_interval: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no annotations
+        self.pipeline = pipeline
+        self.bucket = bucket
+        self.patterns = patterns
+        self.poke_interval = poke_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name the class and its arguments."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "pipeline": self.pipeline,
+                "bucket": self.bucket,
+                "patterns": self.patterns,
+                "poke_interval": self.poke_interval,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until something waits; an outage of S3 or the ledger is waited out."""
+        watch = await asyncio.to_thread(_build_watch, self.pipeline, self.bucket, self.patterns)
+        while True:
+            try:
+                if await asyncio.to_thread(watch.look):
+                    break
+            except Exception as error:  # noqa: BLE001 - whatever the outage is, the next look may go well
+                log.warning("the bucket or the ledger cannot be read", bucket=self.bucket, error=str(error))
+            await asyncio.sleep(self.poke_interval)
+        yield TaskSuccessEvent()

@@ -1,0 +1,142 @@
+"""The entrance: one reader of the arrivals queue in the triggerer, for all pipelines.
+
+Airflow runs one stream for all triggers whose shared_stream_key is equal, hands each of its events to every
+one of them, and calls `advance` when what they made of it is stored in the metadata database. Only then are
+the messages deleted, so that a crash anywhere means a redelivery and never a loss.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Sequence
+from typing import Any
+
+import structlog
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
+
+from sparkdrop.aws.intake import record_arrivals
+from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.queue import ArrivalsQueue, Message
+from sparkdrop.core.errors import NotAnArrivalError
+from sparkdrop.core.events import parse_arrival
+from sparkdrop.core.uploads import Arrival
+from sparkdrop.orchestration.routes import Routes
+from sparkdrop.orchestration.services import get_services
+
+log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+class ArrivalTrigger(BaseEventTrigger):
+    """Wakes one pipeline when something for it has come into its inbox.
+
+    Args:
+        pipeline: its name.
+    """
+
+    def __init__(self, pipeline: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no annotations
+        self.pipeline = pipeline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name the class and its arguments."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"pipeline": self.pipeline}
+
+    def shared_stream_key(self) -> Hashable:
+        """All pipelines share one stream: a deployment has one arrivals queue."""
+        return "sparkdrop-arrivals"
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:  # noqa: ARG003 - Airflow's signature
+        """Make the reader of the queue."""
+        return ArrivalsProducer()
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        """Wake this pipeline at most once for each batch of messages."""
+        async for counts in shared_stream:
+            if self.pipeline in counts:
+                yield TriggerEvent({"uploads": counts[self.pipeline]})
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Airflow calls `filter_shared_stream` instead."""
+        raise NotImplementedError("ArrivalTrigger reads a shared stream and has no stream of its own")
+        yield  # makes this an asynchronous generator, as the base class declares it
+
+
+class ArrivalsProducer(SharedStreamProducer):
+    """Reads the queue, fills the inboxes, and deletes messages once their wake-ups are stored."""
+
+    def __init__(self) -> None:
+        self._client_context: Any = None
+        self._queue: ArrivalsQueue | None = None
+
+    async def open_stream(self) -> AsyncIterator[tuple[dict[str, int], list[str]]]:
+        """Yield, for each batch of messages, how many uploads each pipeline got; and the receipt handles.
+
+        An outage of the queue or the table is waited out: its messages stay in the queue meanwhile.
+        """
+        services = await asyncio.to_thread(get_services)
+        routes = Routes(services.deployment)
+        queue = await self._open_queue(services.deployment.arrivals_queue_url)
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                messages = await queue.receive()
+                arrivals = await _parse_messages(queue, messages)
+                handles = [message.receipt_handle for message, _ in arrivals]
+                found = [arrival for _, arrival in arrivals]
+                counts = await asyncio.to_thread(_record, services.ledger, routes, found)
+            except Exception as error:  # noqa: BLE001 - whatever the outage is, the stream outlives it
+                log.warning("the arrivals queue or the ledger cannot be used", error=str(error), pause=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                continue
+            pause = _FIRST_PAUSE_SECONDS
+            if handles:
+                yield counts, handles
+
+    async def _open_queue(self, queue_url: str) -> ArrivalsQueue:
+        from aiobotocore.session import get_session  # half a second, and only the triggerer needs it
+
+        self._client_context = get_session().create_client("sqs")
+        self._queue = ArrivalsQueue(await self._client_context.__aenter__(), queue_url)
+        return self._queue
+
+    async def advance(self, batch: Sequence[AdvanceItem]) -> None:
+        """Delete the messages whose wake-ups are stored; the others become visible again by themselves.
+
+        A message that cannot be deleted comes again, and its uploads are then found done: that is no error.
+        """
+        handles = [handle for item in batch if item.outcome.is_clean for handle in item.broker_payload]
+        if not handles or self._queue is None:
+            return
+        try:
+            failures = await self._queue.delete(handles)
+        except Exception as error:  # noqa: BLE001 - raising here would end the stream for all pipelines
+            failures = [str(error)]
+        if failures:
+            log.info("messages will come again", count=len(failures), first=failures[0])
+
+    async def aclose(self) -> None:
+        """Close the connection to the queue."""
+        if self._client_context is not None:
+            await self._client_context.__aexit__(None, None, None)
+            self._client_context = None
+            self._queue = None
+
+
+async def _parse_messages(queue: ArrivalsQueue, messages: Sequence[Message]) -> list[tuple[Message, Arrival]]:
+    """Parse what is an event; give the rest back, until SQS moves it to the dead letters."""
+    arrivals: list[tuple[Message, Arrival]] = []
+    for message in messages:
+        try:
+            arrivals.append((message, parse_arrival(message.body)))
+        except NotAnArrivalError as error:
+            log.warning("a message is on its way to the dead-letter queue", error=str(error))
+            await queue.give_back(message.receipt_handle)
+    return arrivals
+
+
+def _record(ledger: Ledger, routes: Routes, arrivals: list[Arrival]) -> dict[str, int]:
+    return record_arrivals(ledger, routes.read(), arrivals)

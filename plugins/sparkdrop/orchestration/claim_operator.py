@@ -1,0 +1,142 @@
+"""`claim_batch`: which uploads this run processes."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypedDict
+
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from sparkdrop.aws.claims import Claim, RunKey, claim_batch
+from sparkdrop.aws.intake import select_again
+from sparkdrop.aws.storage import Storage, split_uri
+from sparkdrop.core.batch import BatchLimits, InboxEntry, make_batch_id
+from sparkdrop.core.emr_request import ManifestFile, build_manifest, locate_batch
+from sparkdrop.core.pipeline import Pipeline
+from sparkdrop.core.uploads import Arrival
+from sparkdrop.orchestration.assets import WAKE_ALIAS, build_inbox_asset
+from sparkdrop.orchestration.services import Services, get_services
+
+
+class ClaimedBatch(TypedDict):
+    """What `claim_batch` tells the tasks after it.
+
+    Attributes:
+        batch_id: the batch.
+        manifest_uri: where the batch's manifest is.
+        files: how many uploads it holds.
+        bytes: their size together.
+        claim: 1, or one more for each time that the claim was run again: part of the step's name, so that a
+            cleared run is a new step and a retried task is not.
+    """
+
+    batch_id: str
+    manifest_uri: str
+    files: int
+    bytes: int
+    claim: int
+
+
+class ClaimBatchOperator(BaseOperator):
+    """Claims what waits for a pipeline, or what the run's form names, and writes the manifest for Spark.
+
+    Nothing to do ends the run as skipped. Where more is waiting than one batch may hold, the pipeline is
+    woken again at once.
+
+    Args:
+        pipeline: whose inbox it is.
+    """
+
+    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
+        super().__init__(outlets=[WAKE_ALIAS], **kwargs)
+        self.pipeline = pipeline
+
+    def execute(self, context: Context, event: dict[str, Any] | None = None) -> ClaimedBatch:  # noqa: ARG002 - what the trigger of a wait sends
+        """Claim, and say what was claimed."""
+        services = get_services()
+        claim = self._claim(services, context)
+        if claim.wait_until is not None:
+            self.log.info("Waiting for more files until %s", claim.wait_until)
+            self.defer(trigger=DateTimeTrigger(claim.wait_until), method_name="execute")
+        if claim.head is None:
+            raise AirflowSkipException(f"nothing is waiting for {self.pipeline.name}")
+        if claim.more:
+            context["outlet_events"][WAKE_ALIAS].add(build_inbox_asset(self.pipeline.name))
+        return self._write_manifest(services, context, claim)
+
+    def _claim(self, services: Services, context: Context) -> Claim:
+        dag_run = context["dag_run"]
+        run = RunKey(
+            batch_id=make_batch_id(dag_run.dag_id, dag_run.run_id, dag_run.run_after),
+            pipeline=self.pipeline.name,
+            dag_id=dag_run.dag_id,
+            run_id=dag_run.run_id,
+        )
+        batch = self.pipeline.batch
+        limits = BatchLimits(batch.max_files, batch.max_bytes, batch.max_wait)
+        keys, prefix = context["params"].get("keys") or [], context["params"].get("prefix")
+        if not keys and not prefix:
+            return claim_batch(services.ledger, run, limits)
+        return claim_batch(services.ledger, run, limits, choose=lambda: self._choose(services, keys, prefix))
+
+    def _choose(self, services: Services, keys: Iterable[str], prefix: str | None) -> list[InboxEntry]:
+        """Find the objects that the run's form names."""
+        default = self.pipeline.arrival.bucket or services.deployment.uploads_bucket
+        found = list(_find_objects(services.storage, keys, prefix, default))
+        selection = select_again(services.ledger, found)
+        for arrival in selection.busy:
+            self.log.warning("s3://%s/%s is in a batch that runs now", arrival.bucket, arrival.key)
+        self.log.info("%s objects chosen by hand", len(selection.entries))
+        return list(selection.entries)
+
+    def _write_manifest(self, services: Services, context: Context, claim: Claim) -> ClaimedBatch:
+        if claim.head is None:
+            raise ValueError("a claim of nothing has no manifest")
+        batch_id = claim.head.batch_id
+        uri = locate_batch(self.pipeline, services.deployment, batch_id).manifest
+        files = map(_build_manifest_file, claim.entries)
+        manifest = build_manifest(self.pipeline, services.deployment, batch_id, files)
+        services.storage.write_manifest(uri, manifest)
+        size = sum(entry.arrival.bytes for entry in claim.entries)
+        self.log.info("Claimed %s files, %s bytes, as batch %s", len(claim.entries), size, batch_id)
+        return {
+            "batch_id": batch_id,
+            "manifest_uri": uri,
+            "files": len(claim.entries),
+            "bytes": size,
+            "claim": context["ti"].try_number,
+        }
+
+
+def _build_manifest_file(entry: InboxEntry) -> ManifestFile:
+    arrival = entry.arrival
+    return ManifestFile(
+        upload_id=entry.upload_id,
+        bucket=arrival.bucket,
+        key=arrival.key,
+        version_id=arrival.version_id,
+        etag=arrival.etag,
+        bytes=arrival.bytes,
+    )
+
+
+def _find_objects(
+    storage: Storage, keys: Iterable[str], prefix: str | None, default_bucket: str
+) -> Iterator[Arrival]:
+    missing: list[str] = []
+    for key in keys:
+        bucket, name = _split(key, default_bucket)
+        arrival = storage.read_arrival(bucket, name)
+        if arrival is None:
+            missing.append(f"s3://{bucket}/{name}")
+        else:
+            yield arrival
+    if missing:
+        raise AirflowFailException(f"there is no such object: {', '.join(missing)}; check the form's keys")
+    if prefix:
+        bucket, name = _split(prefix, default_bucket)
+        yield from storage.list_arrivals(bucket, name)
+
+
+def _split(place: str, default_bucket: str) -> tuple[str, str]:
+    return split_uri(place) if place.startswith("s3://") else (default_bucket, place)

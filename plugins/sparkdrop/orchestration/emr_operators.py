@@ -1,0 +1,118 @@
+"""The provider's EMR operators, taught not to start a thing twice.
+
+A retried EmrCreateJobFlowOperator starts a second cluster and a cleared EmrAddStepsOperator a second step
+(https://github.com/apache/airflow/issues/27979): EMR takes no client token. Here a job flow is found again by
+the tag that names its batch, and a step by its name.
+"""
+
+from typing import Any
+
+from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator, EmrCreateJobFlowOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from sparkdrop.aws.items import BatchState
+from sparkdrop.core.emr_request import build_job_flow, build_step
+from sparkdrop.core.pipeline import Pipeline
+from sparkdrop.orchestration.claim_operator import ClaimedBatch
+from sparkdrop.orchestration.services import get_services
+from sparkdrop.orchestration.step_trigger import StepTrigger
+
+_LONGEST_STEP_SECONDS = 7 * 24 * 3600
+"""The provider's waiter gives up after 30 minutes by default, and so ends long jobs
+(https://github.com/apache/airflow/issues/38658). A step that shall end sooner has Spark's own limits."""
+
+
+def _pull_claim(context: Context) -> ClaimedBatch:
+    claimed: ClaimedBatch = context["ti"].xcom_pull(task_ids="claim_batch")
+    return claimed
+
+
+class CreateJobFlowOperator(EmrCreateJobFlowOperator):
+    """Starts the batch's cluster, or finds the one that an earlier try started.
+
+    It does not wait for the cluster: EMR takes steps while it starts.
+
+    Args:
+        pipeline: says what cluster.
+    """
+
+    def __init__(self, *, pipeline: Pipeline, **kwargs: Any) -> None:
+        super().__init__(emr_conn_id=None, aws_conn_id=None, deferrable=False, **kwargs)
+        self.pipeline = pipeline
+        self._job_flow_id: str | None = None
+
+    def execute(self, context: Context) -> str | None:
+        """Start the cluster; the answer is its id."""
+        claimed = _pull_claim(context)
+        services = get_services()
+        request = build_job_flow(
+            self.pipeline, services.deployment, claimed["bytes"], batch_id=claimed["batch_id"]
+        )
+        if context["ti"].try_number > 1:
+            found = services.make_emr().find_job_flow(request["Name"], claimed["batch_id"])
+            if found:
+                self.log.info("An earlier try started job flow %s", found)
+                return found
+        self.job_flow_overrides = request
+        return super().execute(context)
+
+
+class AddStepOperator(EmrAddStepsOperator):
+    """Submits the batch's step, or finds the one that an earlier try submitted, and waits for its end.
+
+    Args:
+        pipeline: says which Spark program, and how.
+        job_flow_id: where it runs (templated).
+    """
+
+    def __init__(self, *, pipeline: Pipeline, job_flow_id: str, **kwargs: Any) -> None:
+        super().__init__(
+            job_flow_id=job_flow_id,
+            aws_conn_id=None,
+            deferrable=False,  # `execute` defers itself, after it has written the step down
+            wait_for_completion=False,
+            **kwargs,
+        )
+        self.pipeline = pipeline
+
+    def execute(self, context: Context) -> list[str]:
+        """Submit the step; the task ends when the step does."""
+        claimed = _pull_claim(context)
+        services = get_services()
+        head = services.ledger.read_batch(claimed["batch_id"])
+        if head is None or head.state not in {BatchState.CLAIMED, BatchState.RUNNING}:
+            raise AirflowFailException(
+                f"batch {claimed['batch_id']} is over and its uploads may be in another one; "
+                "clear claim_batch as well, so that the run claims them again"
+            )
+        step = build_step(
+            self.pipeline,
+            claimed["batch_id"],
+            services.storage.ensure_program(self.pipeline, services.deployment),
+            claimed["manifest_uri"],
+        )
+        step["Name"] += f" {claimed['claim']}"
+        job_flow_id = str(self.job_flow_id)
+        step_id: str | None = None
+        if context["ti"].try_number > 1:
+            step_id = services.make_emr().find_step(job_flow_id, step["Name"])
+        if step_id is None:
+            self.steps = [step]
+            (step_id,) = super().execute(context)
+        services.ledger.start_batch(claimed["batch_id"], job_flow_id, step_id)
+        self._wait(job_flow_id, step_id)
+        return [step_id]
+
+    def _wait(self, job_flow_id: str, step_id: str) -> None:
+        poll_seconds = int(self.pipeline.compute.poll_interval.total_seconds())
+        self.defer(
+            trigger=StepTrigger(
+                job_flow_id=job_flow_id,
+                step_ids=[step_id],
+                waiter_delay=poll_seconds,
+                waiter_max_attempts=_LONGEST_STEP_SECONDS // poll_seconds,
+                aws_conn_id=None,
+            ),
+            method_name="execute_complete",
+        )

@@ -1,0 +1,49 @@
+"""The pipelines as this process knows them, read again when a pipeline file changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from airflow.sdk import Variable
+
+from sparkdrop.configs import LoadedConfigs, load_configs, look_up_environment
+from sparkdrop.core.deployment import Deployment
+from sparkdrop.core.routing import Router
+from sparkdrop.core.variables import Source
+
+Signature = tuple[tuple[str, int, int], ...]
+
+
+def look_up(source: Source, name: str) -> str | None:
+    """Answer a pipeline file's variables: from the environment, or from Airflow."""
+    if source == "environment":
+        return look_up_environment(source, name)
+    value: str | None = Variable.get(name, default=None)
+    return value
+
+
+def load_pipelines(deployment: Deployment) -> LoadedConfigs:
+    """Load the deployment's pipeline files."""
+    return load_configs(deployment.config_dir, jobs_dir=deployment.jobs_dir, lookup=look_up)
+
+
+class Routes:
+    """Which pipeline an object belongs to; a changed file counts from the next batch of events on."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._signature: Signature | None = None
+        self._route: Callable[[str, str], str | None] = Router((), "").route
+
+    def read(self) -> Callable[[str, str], str | None]:
+        """Answer the routing function of the files as they are now."""
+        signature = _read_signature(Path(self._deployment.config_dir))
+        if signature != self._signature:
+            pipelines = load_pipelines(self._deployment).pipelines.values()
+            self._route = Router(pipelines, self._deployment.uploads_bucket).route
+            self._signature = signature
+        return self._route
+
+
+def _read_signature(folder: Path) -> Signature:
+    found = [(path, path.stat()) for path in folder.glob("*.y*ml")]
+    return tuple(sorted((path.name, stat.st_mtime_ns, stat.st_size) for path, stat in found))
