@@ -43,7 +43,7 @@ _RUN_FORM = {
         type="array",
         items={"type": "string"},
         title="Keys",
-        description="Process these objects now: keys of the pipeline's bucket, or s3://bucket/key, one a line. "
+        description="Process these objects now: keys of the pipeline's bucket, or s3://bucket/key. "
         "What was processed before is processed again.",
     ),
     "prefix": Param(
