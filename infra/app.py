@@ -19,7 +19,7 @@ import infra  # chooses jsii's Node, so it comes before aws_cdk
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
-from infra.settings.model import StageSettings, load_settings
+from infra.settings.model import SETTINGS_DIR, StageSettings, load_settings
 from infra.stacks.events import EventsStack
 from infra.stacks.s3 import S3Stack
 from sparkdrop.core.errors import ConfigError, Problem
@@ -35,13 +35,18 @@ def load_feature_flags() -> dict[str, Any]:
 
 
 def build_app(
-    *, stage: str | None = None, output: Path | None = None, context: dict[str, str] | None = None
+    *,
+    stage: str | None = None,
+    output: Path | None = None,
+    context: dict[str, str] | None = None,
+    settings_dir: Path = SETTINGS_DIR,
 ) -> cdk.App:
     """Wire the stacks of a stage; nothing is written before ``synth()``.
 
     Args:
         stage: Stem of the settings file; None takes the context value ``stage``, then "dev".
         output: Folder for the templates; None takes CDK_OUTDIR, then a temporary folder.
+        settings_dir: Where the settings files lie.
         context: Values on top of those of ``cdk.json``, as ``-c`` gives them.
 
     Raises:
@@ -53,7 +58,7 @@ def build_app(
         analytics_reporting=False,
         auto_synth=False,
     )
-    settings = load_settings(stage or app.node.try_get_context("stage") or DEFAULT_STAGE)
+    settings = load_settings(stage or app.node.try_get_context("stage") or DEFAULT_STAGE, settings_dir)
     policy = choose_removal_policy(settings, confirmed=app.node.try_get_context("destroy-data"))
     buckets = S3Stack(app, "S3Stack", settings=settings, removal_policy=policy)
     EventsStack(app, "EventsStack", settings=settings, removal_policy=policy, uploads=buckets.uploads)

@@ -7,6 +7,7 @@
     templates.py    synthesizes the CDK app once per content of ``infra/``
     application.py  moto, mended, as one WSGI application
     server.py       the threads and the socket before it
+    channel.py      what moto has to know of a request beyond WSGI
     moto_fixes/     where moto differs from AWS in what Sparkdrop relies on
     deployment.py   CloudFormation stacks from the templates
     completion.py   what moto's CloudFormation drops, set through the services' own APIs

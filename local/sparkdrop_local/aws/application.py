@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
-import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,13 +14,16 @@ if TYPE_CHECKING:
 def build_application() -> WSGIApplication:
     """Import moto, mend it, and build its application.
 
-    Takes a second or two: everything that CloudFormation may create is imported with it.
+    Takes about a second: everything that CloudFormation may create is imported with it.
     """
-    # a name like emr-containers.127.0.0.1 would be read as a bucket's
+    # a host like bucket.127.0.0.1 is nobody's, and names in paths are buckets only
     os.environ.setdefault("S3_IGNORE_SUBDOMAIN_BUCKETNAME", "true")
-    # what it says that it skips is set by sparkdrop_local.aws.completion
-    warnings.filterwarnings("ignore", message="Tried to parse .* but it's not supported by moto's")
+    # what moto says that it skips is set by sparkdrop_local.aws.completion
+    logging.getLogger("moto").addFilter(
+        lambda record: "No Moto CloudFormation support" not in str(record.msg)
+    )
 
+    importlib.import_module("moto.cloudformation.parsing")  # the largest, before a request waits for it
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from sparkdrop_local.aws.moto_fixes import apply_fixes

@@ -37,35 +37,40 @@ class _Kind:
     setters: Mapping[str, Setter]
 
 
-def complete_stack(clients: Clients, template: StackTemplate) -> None:
-    """Set what moto dropped of a stack that it created.
+def check_template(template: StackTemplate) -> None:
+    """Refuse a template that the emulation would hold only in part.
 
     Raises:
-        EmulationError: The template has a resource type or a property that the emulation cannot hold.
+        EmulationError: It has resource types or properties that are not accounted for; names them all.
     """
-    resolved = _resolve(template)
-    for logical_id, (physical_id, properties) in resolved.items():
-        kind = _find_kind(template, logical_id)
-        for name in properties:
-            if (setter := kind.setters.get(name)) is not None:
-                setter(clients, physical_id, properties)
-            elif name not in kind.held:
-                resource_type = template.body["Resources"][logical_id]["Type"]
-                raise EmulationError(
-                    f"stack {template.name}, {logical_id}: the emulation cannot hold {resource_type}.{name};"
-                    " add it to sparkdrop_local/aws/completion.py"
-                )
-
-
-def _find_kind(template: StackTemplate, logical_id: str) -> _Kind:
-    resource_type = template.body["Resources"][logical_id]["Type"]
-    try:
-        return _KINDS[resource_type]
-    except KeyError:
+    unheld = [
+        f"{logical_id}: {what}"
+        for logical_id, resource in template.body["Resources"].items()
+        for what in _find_unheld(resource)
+    ]
+    if unheld:
         raise EmulationError(
-            f"stack {template.name}, {logical_id}: the emulation cannot hold a {resource_type};"
-            " add it to sparkdrop_local/aws/completion.py"
-        ) from None
+            f"stack {template.name}: the emulation cannot hold {'; '.join(unheld)}"
+            " (what it holds: sparkdrop_local/aws/completion.py)"
+        )
+
+
+def complete_stack(clients: Clients, template: StackTemplate) -> None:
+    """Set what moto dropped of a stack that it created and :func:`check_template` accepted."""
+    for logical_id, (physical_id, properties) in _resolve(template).items():
+        setters = _KINDS[template.body["Resources"][logical_id]["Type"]].setters
+        for name in properties:
+            if (setter := setters.get(name)) is not None:
+                setter(clients, physical_id, properties)
+
+
+def _find_unheld(resource: Mapping[str, Any]) -> list[str]:
+    resource_type: str = resource["Type"]
+    kind = _KINDS.get(resource_type)
+    if kind is None:
+        return [resource_type]
+    known = kind.held | set(kind.setters)
+    return [f"{resource_type}.{name}" for name in resource.get("Properties", {}) if name not in known]
 
 
 def _resolve(template: StackTemplate) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sparkdrop_local.aws import names
-from sparkdrop_local.aws.completion import complete_stack
+from sparkdrop_local.aws.completion import check_template, complete_stack
 from sparkdrop_local.aws.errors import EmulationError
 
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ def deploy(clients: Clients, templates: list[StackTemplate]) -> dict[str, str]:
         The environment of a deployment: ``SPARKDROP_*``.
 
     Raises:
-        EmulationError: A stack could not be created, or misses an output.
+        EmulationError: A stack cannot be held or created, or misses an output.
     """
     clients("ssm").put_parameter(Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String")
+    for template in templates:
+        check_template(template)
     outputs: dict[str, str] = {}
     for template in templates:
         outputs |= create_stack(clients, template)

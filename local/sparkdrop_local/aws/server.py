@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import waitress
 
+from sparkdrop_local.aws.channel import Channel
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
 # A long poll holds a thread for up to 20 seconds; Airflow's and Spark's requests need theirs beside it.
@@ -45,19 +46,6 @@ class RunningServer:
         self._server.close()
 
 
-def keep_raw_path(application: WSGIApplication) -> WSGIApplication:
-    """Tell moto the path as it arrived, under the name that it looks for.
-
-    Without it moto decodes a key a second time: ``100%25.csv`` would be stored as ``100%.csv``.
-    """
-
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["RAW_URI"] = environ["REQUEST_URI"]
-        return application(environ, start_response)
-
-    return answer
-
-
 def start_server(application: WSGIApplication, port: int = 0) -> RunningServer:
     """Listen on a port of 127.0.0.1, 0 for a free one, and serve in the background.
 
@@ -65,7 +53,7 @@ def start_server(application: WSGIApplication, port: int = 0) -> RunningServer:
         OSError: The port is taken.
     """
     server = waitress.create_server(
-        keep_raw_path(application),
+        application,
         host=HOST,
         port=port,
         threads=THREADS,
@@ -77,9 +65,8 @@ def start_server(application: WSGIApplication, port: int = 0) -> RunningServer:
         recv_bytes=256 * 1024,
         send_bytes=1,
         asyncore_use_poll=True,
-        # reads on while an answer is being made, and so notices a client that hangs up
-        channel_request_lookahead=1,
     )
+    server.channel_class = Channel
     thread = threading.Thread(target=server.run, name="aws-server", daemon=True)
     thread.start()
     return RunningServer(port=int(server.effective_port), _server=server, _thread=thread)

@@ -13,10 +13,11 @@ from flask import has_request_context, request
 from moto.sqs.models import Queue
 from waitress.channel import ClientDisconnected
 
+from sparkdrop_local.aws.channel import CLIENT_IS_GONE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CLIENT_DISCONNECTED = "waitress.client_disconnected"
 _wait = Queue.wait_for_messages
 
 
@@ -29,7 +30,7 @@ def wait_for_messages(self: Queue, timeout: int) -> None:
     _wait(self, timeout)
     if not has_request_context():
         return
-    is_gone: Callable[[], bool] | None = request.environ.get(CLIENT_DISCONNECTED)
+    is_gone: Callable[[], bool] | None = request.environ.get(CLIENT_IS_GONE)
     if is_gone is not None and is_gone():
         raise ClientDisconnected
 

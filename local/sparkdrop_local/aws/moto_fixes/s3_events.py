@@ -1,7 +1,7 @@
 """S3's events on EventBridge, as S3 sends them.
 
 moto 5.2.5 differs in ``detail``: it writes ``eTag`` for ``etag``, a part of the event's type for ``reason``,
-a constant ``sequencer`` and a constant event ``id``. What S3 sends:
+a constant ``sequencer`` and a constant event ``id``; and it sends a multipart upload twice. What S3 sends:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.utils import unix_time
 from moto.events.models import events_backends
 from moto.s3 import notifications
+from moto.s3.notifications import S3NotificationEvent
 
 if TYPE_CHECKING:
     from moto.events.utils import EventMessageType
@@ -79,6 +80,8 @@ def build_event(account_id: str, bucket: Any, event_name: str, key: Any) -> Even
 
 
 def _send_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> None:  # noqa: ANN401 - moto's classes
+    if event_name == S3NotificationEvent.OBJECT_CREATED_PUT_EVENT and key.multipart is not None:
+        return  # on the way to the CompleteMultipartUpload that follows
     event = build_event(account_id, bucket, getattr(event_name, "value", event_name), key)
     for bus in list(events_backends[account_id][bucket.region_name].event_buses.values()):
         for rule in list(bus.rules.values()):
