@@ -86,7 +86,8 @@ def find_common_key(first: str, second: str) -> str | None:
     one, two = tokenize(first), tokenize(second)
     alphabet = _alphabet(one, two)
     start = [(left, right) for left in _spread(one, (0, FIRST)) for right in _spread(two, (0, FIRST))]
-    seen, queue = set(start), deque((left, right, "") for left, right in start)
+    queue = deque((left, right, "") for left, right in start)
+    seen: set[tuple[_State, _State]] = set()  # without the start: an empty key is no object
     while queue:
         left, right, key = queue.popleft()
         if key and _is_end(one, left) and _is_end(two, right):

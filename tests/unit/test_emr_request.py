@@ -1,0 +1,205 @@
+import pytest
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+
+from sparkdrop.core.deployment import Deployment
+from sparkdrop.core.emr_request import (
+    MAX_STEP_CHARACTERS,
+    ManifestFile,
+    build_job_flow,
+    build_manifest,
+    build_step,
+    locate_batch,
+    locate_program,
+)
+from sparkdrop.core.errors import BatchFailedError
+from sparkdrop.core.pipeline import Pipeline
+
+GIB = 2**30
+BATCH = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+DEPLOYMENT = Deployment(
+    uploads_bucket="uploads",
+    curated_bucket="curated",
+    artifacts_bucket="artifacts",
+    logs_bucket="logs",
+    arrivals_queue_url="http://queue",
+    ledger_table="ledger",
+    emr_service_role="service",
+    emr_instance_profile="profile",
+    emr_subnet_id="subnet-1",
+)
+FLEETS = [
+    {
+        "InstanceFleetType": "MASTER",
+        "TargetOnDemandCapacity": 1,
+        "InstanceTypeConfigs": [
+            {
+                "InstanceType": "m7g.xlarge",
+                "BidPriceAsPercentageOfOnDemandPrice": 50.0,
+                "EbsConfiguration": {
+                    "EbsBlockDeviceConfigs": [{"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64}}]
+                },
+            }
+        ],
+        "LaunchSpecifications": {
+            "SpotSpecification": {"TimeoutDurationMinutes": 10, "TimeoutAction": "SWITCH_TO_ON_DEMAND"}
+        },
+    }
+]
+GROUPS = [
+    {"InstanceRole": "MASTER", "InstanceType": "m7g.xlarge", "InstanceCount": 1, "Market": "SPOT"},
+    {"InstanceRole": "TASK", "InstanceType": "m7g.xlarge", "InstanceCount": 2, "BidPrice": "0.1"},
+]
+
+
+def make(**settings):
+    return Pipeline.model_validate({"name": "flights", "arrival": {"keys": ["flights/*.csv"]}, **settings})
+
+
+def errors_of(request, operation):
+    shape = get_session().get_service_model("emr").operation_model(operation).input_shape
+    return ParamValidator().validate(request, shape).generate_report()
+
+
+def settings_of(request, classification):
+    found = [one for one in request["Configurations"] if one["Classification"] == classification]
+    assert len(found) == 1
+    return found[0]["Properties"]
+
+
+@pytest.mark.parametrize("compute", [{}, {"instance_fleets": FLEETS}, {"instance_groups": GROUPS}])
+def test_emr_takes_the_job_flow_and_its_step(compute):
+    request = build_job_flow(make(compute=compute), DEPLOYMENT, 1, BATCH)
+    request["Steps"] = [build_step(make(), BATCH, "s3://a/p.py", "s3://a/m.json")]
+    assert errors_of(request, "RunJobFlow") == ""
+
+
+def test_the_job_flow_ends_by_itself_and_is_found_again():
+    request = build_job_flow(make(compute={"idle_timeout": "5m"}), DEPLOYMENT, 1, BATCH)
+    assert request["Name"] == f"sparkdrop flights {BATCH}"
+    assert request["AutoTerminationPolicy"] == {"IdleTimeout": 300}
+    assert request["Instances"]["KeepJobFlowAliveWhenNoSteps"] is True
+    assert request["StepConcurrencyLevel"] == 1
+    assert request["LogUri"] == "s3://logs/emr/"
+    assert (request["ServiceRole"], request["JobFlowRole"]) == ("service", "profile")
+    assert {tag["Key"]: tag["Value"] for tag in request["Tags"]} == {
+        "sparkdrop:pipeline": "flights",
+        "sparkdrop:batch_id": BATCH,
+        "for-use-with-amazon-emr-managed-policies": "true",
+    }
+
+
+@pytest.mark.parametrize(("batch_bytes", "nodes"), [(0, 2), (20 * GIB, 2), (20 * GIB + 1, 3), (999 * GIB, 5)])
+def test_core_nodes_follow_the_bytes(batch_bytes, nodes):
+    sizes = {"min": 2, "max": 5, "bytes_per_node": "10 GiB"}
+    request = build_job_flow(make(compute={"core_nodes": sizes}), DEPLOYMENT, batch_bytes, BATCH)
+    groups = {
+        group["InstanceRole"]: group["InstanceCount"] for group in request["Instances"]["InstanceGroups"]
+    }
+    assert groups == {"MASTER": 1, "CORE": nodes}
+
+
+def test_groups_and_fleets_go_as_they_are():
+    groups = build_job_flow(make(compute={"instance_groups": GROUPS}), DEPLOYMENT, 1, BATCH)["Instances"]
+    assert (groups["InstanceGroups"], groups["Ec2SubnetId"]) == (GROUPS, "subnet-1")
+    fleets = build_job_flow(make(compute={"instance_fleets": FLEETS}), DEPLOYMENT, 1, BATCH)["Instances"]
+    assert fleets["Ec2SubnetIds"] == ["subnet-1"]
+    volume = fleets["InstanceFleets"][0]["InstanceTypeConfigs"][0]["EbsConfiguration"][
+        "EbsBlockDeviceConfigs"
+    ][0]
+    assert volume == {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64}, "VolumesPerInstance": 1}
+
+
+def test_without_a_subnet_emr_chooses():
+    elsewhere = DEPLOYMENT.model_copy(update={"emr_subnet_id": None})
+    assert "Ec2SubnetId" not in build_job_flow(make(), elsewhere, 1, BATCH)["Instances"]
+
+
+def test_a_pipelines_own_configurations_lie_over_ours():
+    given = [
+        {"Classification": "spark-defaults", "Properties": {"spark.x": "1"}},
+        {
+            "Classification": "spark-env",
+            "Configurations": [{"Classification": "export", "Properties": {"A": "b"}}],
+        },
+    ]
+    request = build_job_flow(make(compute={"configurations": given}), DEPLOYMENT, 1, BATCH)
+    assert settings_of(request, "core-site")["fs.s3.impl"].endswith("S3AFileSystem")
+    assert settings_of(request, "spark-defaults")["spark.x"] == "1"
+    assert settings_of(request, "spark-defaults")["spark.hadoop.fs.s3a.committer.magic.enabled"] == "true"
+    env = next(one for one in request["Configurations"] if one["Classification"] == "spark-env")
+    assert env["Configurations"] == [
+        {"Classification": "export", "Properties": {"A": "b"}, "Configurations": []}
+    ]
+    assert "spark.x" not in settings_of(build_job_flow(make(), DEPLOYMENT, 1, BATCH), "spark-defaults")
+
+
+def test_the_step_is_one_spark_submit():
+    pipeline = make(job={"spark": {"spark.b": "x y", "spark.a": 1}, "arguments": ["--mode", "full"]})
+    assert build_step(pipeline, BATCH, "s3://a/p.py", "s3://a/m.json") == {
+        "Name": f"sparkdrop flights {BATCH}",
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {
+            "Jar": "command-runner.jar",
+            "Args": [
+                *("spark-submit", "--deploy-mode", "cluster"),
+                *("--conf", "spark.a=1", "--conf", "spark.b=x y"),
+                *("s3://a/p.py", "--manifest", "s3://a/m.json", "--mode", "full"),
+            ],
+        },
+    }
+
+
+def test_a_step_is_as_long_as_emr_takes_and_no_longer():
+    def length(step):
+        return len(step["HadoopJarStep"]["Jar"]) + sum(map(len, step["HadoopJarStep"]["Args"]))
+
+    empty = length(build_step(make(job={"arguments": [""]}), BATCH, "p", "m"))
+    room = MAX_STEP_CHARACTERS - empty
+    longest = build_step(make(job={"arguments": ["x" * room]}), BATCH, "p", "m")
+    assert length(longest) == 10_240
+    with pytest.raises(BatchFailedError, match=r"10,241 characters, EMR takes 10,240"):
+        build_step(make(job={"arguments": ["x" * (room + 1)]}), BATCH, "p", "m")
+
+
+def test_the_manifest_says_all_that_the_program_needs():
+    pipeline = make(
+        input={"schema": "a INT", "options": {"nullValue": "NA"}},
+        output={"partition_by": ["a"], "file_bytes": "1 MiB", "prefix": "x/y"},
+    )
+    file = ManifestFile(
+        upload_id="U", bucket="uploads", key="flights/a b+%.csv", version_id=None, etag="e", bytes=5
+    )
+    assert build_manifest(pipeline, DEPLOYMENT, BATCH, [file]) == {
+        "version": 1,
+        "batch_id": BATCH,
+        "pipeline": "flights",
+        "files": [
+            {
+                "upload_id": "U",
+                "bucket": "uploads",
+                "key": "flights/a b+%.csv",
+                "version_id": None,
+                "etag": "e",
+                "bytes": 5,
+            }
+        ],
+        "input": {"format": "csv", "schema": "a INT", "options": {"header": "true", "nullValue": "NA"}},
+        "output": {
+            "uri": f"s3://curated/x/y/batch={BATCH}",
+            "format": "parquet",
+            "partition_by": ["a"],
+            "file_bytes": 2**20,
+        },
+        "rejects_uri": f"s3://curated/_rejects/flights/batch={BATCH}",
+        "report_uri": f"s3://artifacts/batches/{BATCH}/report.json",
+    }
+    assert (
+        locate_batch(pipeline, DEPLOYMENT, BATCH).manifest == f"s3://artifacts/batches/{BATCH}/manifest.json"
+    )
+
+
+def test_programs_lie_where_their_content_says():
+    ours = make(job={"program": "team/ingest.py"})
+    assert locate_program(ours, DEPLOYMENT, "f00") == "s3://artifacts/programs/f00/ingest.py"
+    assert locate_program(make(job={"program": "s3://x-y/p.py"}), DEPLOYMENT, "f00") == "s3://x-y/p.py"
