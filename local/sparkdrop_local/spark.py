@@ -1,11 +1,12 @@
 """The Spark that runs on one machine as EMR's does: PySpark, S3A, the magic committer, and a quick start.
 
-``python -m sparkdrop_local.spark`` prepares it: fetches the jars and trains the class-data archive, both once.
+``python -m sparkdrop_local.spark`` prepares it: fetches the jars and trains the class-data archive, both
+once.
 
-SparkSubmit is started by ``java`` itself, not by the ``spark-submit`` script: the script starts a second JVM only to
-build this very command line. Measured on 2 cores for a program that writes and reads Parquet: 10.4 s by the plain
-JVM, 8.3 s with the C1 compiler alone (``TieredStopAtLevel=1``), 6.9 s with class-data sharing alone, 5.0 s with both
-and the serial collector.
+SparkSubmit is started by ``java`` itself, not by the ``spark-submit`` script: the script starts a second JVM
+only to build this very command line. Measured on 2 cores for a program that writes and reads Parquet: 10.4 s
+by the plain JVM, 8.3 s with the C1 compiler alone (``TieredStopAtLevel=1``), 6.9 s with class-data sharing
+alone, 5.0 s with both and the serial collector.
 """
 
 import argparse
@@ -22,13 +23,18 @@ from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.java import JavaNotFoundError, Jdk, require_jdk
 from sparkdrop_local.spark_jars import JarsNotFoundError, cache_dir, fetch_jars, require_jars
 
-QUICK_START_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+QUICK_START_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 # The JVM warns of every class that an archive leaves out; errors are still told.
 _QUIET_FLAGS = ("-Xlog:disable", "-Xlog:all=error:stderr")
+_CREDENTIALS = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
+_CLOUD = "org.apache.spark.internal.io.cloud"
 _SUBMIT_CLASS = "org.apache.spark.deploy.SparkSubmit"
 _STDERR_VARIABLE = "SPARKDROP_STEP_STDERR"
 # PythonRunner merges the driver's two outputs into one; this parts them again, as YARN's containers do.
-_DRIVER_PYTHON = f'#!/bin/sh\nif [ -n "${_STDERR_VARIABLE}" ]; then exec 2>>"${_STDERR_VARIABLE}"; fi\nexec "{{python}}" "$@"\n'
+_DRIVER_PYTHON = """#!/bin/sh
+if [ -n "$SPARKDROP_STEP_STDERR" ]; then exec 2>>"$SPARKDROP_STEP_STDERR"; fi
+exec "{python}" "$@"
+"""
 
 
 class SparkNotFoundError(SparkdropError):
@@ -81,7 +87,8 @@ def find_runtime(cache: Path | None = None) -> SparkRuntime:
     """Put together a runtime from what is on this machine.
 
     Raises:
-        JavaNotFoundError, SparkNotFoundError, JarsNotFoundError: a part is missing; the message says how to get it.
+        JavaNotFoundError, SparkNotFoundError, JarsNotFoundError: a part is missing; the message says how to
+            get it.
     """
     from sparkdrop_local.spark_archive import archive_of  # that module builds on this one
 
@@ -135,7 +142,7 @@ def build_spark_conf(
         "endpoint.region": region,
         "path.style.access": "true",
         "connection.ssl.enabled": str(urlsplit(endpoint_url).scheme == "https").lower(),
-        "aws.credentials.provider": "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider",
+        "aws.credentials.provider": _CREDENTIALS,
         "committer.name": "magic",
         "committer.magic.enabled": "true",
         "buffer.dir": str(scratch_dir / "s3a"),
@@ -147,8 +154,8 @@ def build_spark_conf(
             "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
         ),
         **{f"spark.hadoop.fs.s3a.{key}": value for key, value in s3a.items()},
-        "spark.sql.sources.commitProtocolClass": "org.apache.spark.internal.io.cloud.PathOutputCommitProtocol",
-        "spark.sql.parquet.output.committer.class": "org.apache.spark.internal.io.cloud.BindingParquetOutputCommitter",
+        "spark.sql.sources.commitProtocolClass": f"{_CLOUD}.PathOutputCommitProtocol",
+        "spark.sql.parquet.output.committer.class": f"{_CLOUD}.BindingParquetOutputCommitter",
         "spark.sql.shuffle.partitions": str(runtime.shuffle_partitions),
         "spark.sql.warehouse.dir": (scratch_dir / "warehouse").as_uri(),
         "spark.local.dir": str(scratch_dir / "blocks"),
@@ -206,7 +213,8 @@ def build_spark_arguments(
 
     Args:
         runtime: the Spark that runs.
-        arguments: spark-submit's arguments without master, deploy mode, cores and memory: those are the runtime's.
+        arguments: spark-submit's arguments without master, deploy mode, cores and memory: those are the
+            runtime's.
         java_options: what the run asks of its driver's JVM (``spark.driver.extraJavaOptions``).
         class_path: what the run adds to its driver's class path.
     """

@@ -1,9 +1,9 @@
 """Spark's class-data archive: the classes that every run loads, in the form that the JVM maps at once.
 
 A JVM that starts Spark reads and verifies some 15,000 classes. An archive of them (AppCDS,
-https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html) halves the time to the first job. It is trained
-once by a run that does what an ingest does, against a throw-away S3, and only ever fits the JDK and the jars that it
-was trained with: the JVM ignores one that does not fit.
+https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html) halves the time to the first job. It is
+trained once by a run that does what an ingest does, against a throw-away S3, and only ever fits the JDK and
+the jars that it was trained with: the JVM ignores one that does not fit.
 """
 
 import hashlib
@@ -29,13 +29,14 @@ _PROGRAM = f"""
 from pyspark.sql import SparkSession, functions as F
 
 spark = SparkSession.builder.getOrCreate()
-rows = spark.range(200).select("id", (F.col("id") % 3).alias("part"), F.col("id").cast("string").alias("text"))
+rows = spark.range(200).selectExpr("id", "id % 3 AS part", "CAST(id AS STRING) AS text")
 rows.write.mode("overwrite").option("header", "true").csv("s3://{_BUCKET}/csv")
 rows.write.mode("overwrite").json("s3://{_BUCKET}/json")
 spark.read.option("inferSchema", "true").option("header", "true").csv("s3://{_BUCKET}/csv").count()
 spark.read.json("s3://{_BUCKET}/json").count()
-typed = spark.read.schema("id INT, part INT, text STRING, _bad STRING").option("header", "true").option(
-    "columnNameOfCorruptRecord", "_bad").csv("s3://{_BUCKET}/csv").withColumn("_key", F.input_file_name()).cache()
+reader = spark.read.schema("id INT, part INT, text STRING, _bad STRING").option("header", "true")
+reader = reader.option("columnNameOfCorruptRecord", "_bad")
+typed = reader.csv("s3://{_BUCKET}/csv").withColumn("_key", F.input_file_name()).cache()
 typed.filter("_bad is not null").count()
 typed.repartition(2).write.mode("overwrite").partitionBy("part").parquet("s3://{_BUCKET}/parquet")
 print(spark.read.parquet("s3://{_BUCKET}/parquet").groupBy("_key", "part").agg(F.count("*")).collect()[:1])
@@ -77,7 +78,7 @@ def train_archive(runtime: SparkRuntime, cache: Path) -> SparkRuntime:
 
 
 def _train(runtime: SparkRuntime, scratch: Path, endpoint_url: str) -> str:
-    """Run the program with the JVM told to archive what it loaded; the archive is ``classes.jsa`` in the folder."""
+    """Run the program in a JVM that archives what it loaded, as ``classes.jsa`` in the folder."""
     import boto3  # as moto: only training needs it
 
     credentials = {

@@ -1,7 +1,7 @@
 """Spark's S3A jars: what PySpark leaves out to read and write ``s3://``, fetched once into a cache folder.
 
-Spark's own resolver (Ivy) does it, through ``spark.jars.packages``. What PySpark ships already is excluded, and so is
-the 600 MB bundle of the AWS SDK: S3A needs three of its modules.
+Spark's own resolver (Ivy) does it, through ``spark.jars.packages``. What PySpark ships already is excluded,
+and so is the 600 MB bundle of the AWS SDK: S3A needs three of its modules.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """EMR on EC2 whose steps really run: a WSGI app that stands before the AWS emulation and answers EMR's calls.
 
-``EmrApp(wrapped, settings)`` answers the EMR operations that it knows and hands every other request to the app it
-wraps. How it is made:
+``EmrApp(wrapped, settings)`` answers the EMR operations that it knows and hands every other request to the
+app it wraps. How it is made:
 
 ======================  ===========================================================================
 ``app``                 HTTP: which requests are EMR's, and EMR's JSON on the wire

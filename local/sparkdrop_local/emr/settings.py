@@ -19,11 +19,12 @@ class EmrSettings:
     Attributes:
         scratch_dir: where steps work and their logs are written before they go to S3.
         spark: the Spark that spark-submit steps run on; looked for at the first such step when None.
-        start_delay_seconds: from RunJobFlow to a cluster that is ready, half of it STARTING, half BOOTSTRAPPING.
-            EMR itself takes minutes.
+        start_delay_seconds: from RunJobFlow to a cluster that is ready, half of it STARTING, half
+            BOOTSTRAPPING. EMR itself takes minutes.
         terminate_delay_seconds: how long a cluster is TERMINATING once its steps have ended.
         stop_grace_seconds: between SIGTERM and SIGKILL when a running step is stopped.
-        idle_time_scale: seconds that one second of an auto-termination policy lasts; tests turn hours to instants.
+        idle_time_scale: seconds that one second of an auto-termination policy lasts; tests turn hours to
+            instants.
         endpoint_url: where S3 answers; None until ``EmrApp.set_endpoint_url`` tells it.
         environment: what steps see beside the bare needs of a process; credentials for S3 go here.
         region: where ARNs and instances say they are.

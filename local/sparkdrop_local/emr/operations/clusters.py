@@ -1,0 +1,108 @@
+"""Clusters: run, describe, list, change, terminate."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sparkdrop_local.emr import words
+from sparkdrop_local.emr.errors import invalid_request, validation
+from sparkdrop_local.emr.operations.policies import check_idle_timeout
+from sparkdrop_local.emr.operations.steps import build_steps
+from sparkdrop_local.emr.paging import take_page
+from sparkdrop_local.emr.records import Cluster
+from sparkdrop_local.emr.registry import Registry
+from sparkdrop_local.emr.storage import is_s3_uri
+from sparkdrop_local.emr.views import build_cluster, build_cluster_summary
+
+_MAX_CONCURRENCY = 256
+_MAX_TERMINATED_AT_ONCE = 10
+
+
+def run_job_flow(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Start a cluster."""
+    instances = parameters["Instances"]
+    concurrency = check_concurrency(parameters.get("StepConcurrencyLevel", 1))
+    if not any(name in instances for name in ("InstanceGroups", "InstanceFleets", "MasterInstanceType")):
+        raise validation(
+            "Specify the cluster's instances: InstanceGroups, InstanceFleets or MasterInstanceType."
+        )
+    if "InstanceGroups" in instances and "InstanceFleets" in instances:
+        raise validation("Instance fleets and instance groups are mutually exclusive.")
+    if (log_uri := parameters.get("LogUri")) and not is_s3_uri(log_uri):
+        raise validation(f"LogUri must be an S3 location, not '{log_uri}'.")
+    policy = parameters.get("AutoTerminationPolicy")
+    # a new cluster has no active steps yet, so its own limit is all there is to check
+    steps = build_steps(parameters.get("Steps", []), concurrency=concurrency, active=0)
+    cluster = registry.add_cluster(
+        parameters,
+        keep_alive=instances.get("KeepJobFlowAliveWhenNoSteps", False),
+        protected=instances.get("TerminationProtected", False),
+        concurrency=concurrency,
+        idle_timeout=check_idle_timeout(policy) if policy else None,
+        tags={tag["Key"]: tag.get("Value", "") for tag in parameters.get("Tags", [])},
+        steps=steps,
+    )
+    return {"JobFlowId": cluster.id, "ClusterArn": cluster.arn}
+
+
+def describe_cluster(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a cluster."""
+    return {"Cluster": build_cluster(registry.find_cluster(parameters["ClusterId"]))}
+
+
+def list_clusters(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """List clusters by state and time of creation, newest first, 50 a page."""
+    states = parameters.get("ClusterStates")
+    after, before = parameters.get("CreatedAfter"), parameters.get("CreatedBefore")
+
+    def matches(cluster: Cluster) -> bool:
+        created = cluster.timeline.created
+        return (
+            (not states or cluster.state in states)
+            and (after is None or created >= float(after))
+            and (before is None or created <= float(before))
+        )
+
+    page, marker = take_page(
+        registry.list_clusters(), parameters.get("Marker"), lambda cluster: cluster.id, matches=matches
+    )
+    return {"Clusters": [build_cluster_summary(cluster) for cluster in page], "Marker": marker}
+
+
+def modify_cluster(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Change how many steps run at once."""
+    cluster = registry.find_cluster(parameters["ClusterId"])
+    if cluster.state.is_over:
+        raise invalid_request(words.MODIFY_TERMINATED)
+    if (level := parameters.get("StepConcurrencyLevel")) is not None:
+        cluster.concurrency = check_concurrency(level)
+        cluster.changed.notify_all()
+    return {"StepConcurrencyLevel": cluster.concurrency}
+
+
+def terminate_job_flows(registry: Registry, parameters: Mapping[str, Any]) -> None:
+    """End clusters; those under termination protection stay, and make the call fail."""
+    identifiers = parameters["JobFlowIds"]
+    if len(identifiers) > _MAX_TERMINATED_AT_ONCE:
+        raise validation(f"At most {_MAX_TERMINATED_AT_ONCE} job flows can be terminated at once.")
+    clusters = registry.find_job_flows(identifiers)
+    for cluster in clusters:
+        if not cluster.protected or cluster.state.is_over:
+            registry.end_cluster(cluster)
+    if any(cluster.protected and not cluster.state.is_over for cluster in clusters):
+        raise validation(words.TERMINATION_PROTECTED)
+
+
+def check_concurrency(level: int) -> int:
+    """Check a StepConcurrencyLevel, 1 to 256, or raise ValidationException."""
+    if not 1 <= level <= _MAX_CONCURRENCY:
+        raise validation(f"StepConcurrencyLevel must be between 1 and {_MAX_CONCURRENCY}, not {level}.")
+    return level
+
+
+OPERATIONS = {
+    "RunJobFlow": run_job_flow,
+    "DescribeCluster": describe_cluster,
+    "ListClusters": list_clusters,
+    "ModifyCluster": modify_cluster,
+    "TerminateJobFlows": terminate_job_flows,
+}

@@ -1,0 +1,90 @@
+"""What a cluster is told about its own end, and its tags."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sparkdrop_local.emr import words
+from sparkdrop_local.emr.errors import validation
+from sparkdrop_local.emr.records import Cluster
+from sparkdrop_local.emr.registry import Registry
+
+_IDLE_RANGE = (60, 604_800)
+_DEFAULT_IDLE_SECONDS = 3_600
+
+
+def set_termination_protection(registry: Registry, parameters: Mapping[str, Any]) -> None:
+    """Protect clusters from TerminateJobFlows and from failing steps, or end that."""
+    for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
+        cluster.protected = parameters["TerminationProtected"]
+        cluster.changed.notify_all()
+
+
+def set_keep_alive(registry: Registry, parameters: Mapping[str, Any]) -> None:
+    """Have clusters wait for more steps once theirs are done, or end."""
+    for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
+        cluster.keep_alive = parameters["KeepJobFlowAliveWhenNoSteps"]
+        cluster.changed.notify_all()
+
+
+def put_auto_termination_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Have a cluster end after some idle time."""
+    cluster = _find_live(registry, parameters)
+    cluster.idle_timeout = check_idle_timeout(parameters.get("AutoTerminationPolicy") or {})
+    cluster.changed.notify_all()
+    return {}
+
+
+def get_auto_termination_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell a cluster's idle time; empty when it has no policy."""
+    cluster = registry.find_cluster(parameters["ClusterId"])
+    return {"AutoTerminationPolicy": {"IdleTimeout": cluster.idle_timeout}} if cluster.idle_timeout else {}
+
+
+def remove_auto_termination_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Have a cluster stay however long it is idle."""
+    cluster = _find_live(registry, parameters)
+    cluster.idle_timeout = None
+    cluster.changed.notify_all()
+    return {}
+
+
+def add_tags(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Add tags, or give them new values."""
+    cluster = registry.find_cluster(parameters["ResourceId"])
+    cluster.tags.update({tag["Key"]: tag.get("Value", "") for tag in parameters["Tags"]})
+    return {}
+
+
+def remove_tags(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove tags by their keys; those that are not there do not matter."""
+    cluster = registry.find_cluster(parameters["ResourceId"])
+    for key in parameters["TagKeys"]:
+        cluster.tags.pop(key, None)
+    return {}
+
+
+def check_idle_timeout(policy: Mapping[str, Any]) -> int:
+    """Check an idle timeout, 60 to 604,800 s, one hour by default, or raise ValidationException."""
+    seconds = int(policy.get("IdleTimeout", _DEFAULT_IDLE_SECONDS))
+    low, high = _IDLE_RANGE
+    if not low <= seconds <= high:
+        raise validation(f"IdleTimeout must be between {low} and {high} seconds, not {seconds}.")
+    return seconds
+
+
+def _find_live(registry: Registry, parameters: Mapping[str, Any]) -> Cluster:
+    cluster = registry.find_cluster(parameters["ClusterId"])
+    if cluster.state.is_over:
+        raise validation(words.MODIFY_TERMINATED)
+    return cluster
+
+
+OPERATIONS = {
+    "SetTerminationProtection": set_termination_protection,
+    "SetKeepJobFlowAliveWhenNoSteps": set_keep_alive,
+    "PutAutoTerminationPolicy": put_auto_termination_policy,
+    "GetAutoTerminationPolicy": get_auto_termination_policy,
+    "RemoveAutoTerminationPolicy": remove_auto_termination_policy,
+    "AddTags": add_tags,
+    "RemoveTags": remove_tags,
+}

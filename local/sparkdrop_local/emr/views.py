@@ -1,0 +1,112 @@
+"""Clusters and steps as EMR's answers describe them. Pure: the caller holds the lock."""
+
+from typing import Any
+
+from sparkdrop_local.emr.records import Cluster, Step, Timeline
+
+# what a cluster's description repeats of its request, as it was
+_ECHOED = (
+    "AutoScalingRole", "Configurations", "CustomAmiId", "EbsRootVolumeIops", "EbsRootVolumeSize",
+    "EbsRootVolumeThroughput", "ExtendedSupport", "KerberosAttributes", "LogEncryptionKmsKeyId",
+    "MonitoringConfiguration", "OSReleaseLabel", "ReleaseLabel", "RepoUpgradeOnBoot", "ScaleDownBehavior",
+    "SecurityConfiguration", "ServiceRole", "UnhealthyNodeReplacement",
+)  # fmt: skip
+_ECHOED_EC2 = (
+    "AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups", "Ec2KeyName", "Ec2SubnetId",
+    "EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup", "ServiceAccessSecurityGroup",
+)  # fmt: skip
+
+
+def build_cluster_summary(cluster: Cluster) -> dict[str, Any]:
+    """Describe a cluster as ListClusters does."""
+    return {
+        "Id": cluster.id,
+        "Name": cluster.name,
+        "Status": {
+            "State": cluster.state,
+            "StateChangeReason": {"Code": cluster.code, "Message": cluster.message},
+            "Timeline": build_timeline(cluster.timeline, "ReadyDateTime"),
+        },
+        "NormalizedInstanceHours": 0,
+        "ClusterArn": cluster.arn,
+    }
+
+
+def build_cluster(cluster: Cluster) -> dict[str, Any]:
+    """Describe a cluster as DescribeCluster does."""
+    request = cluster.request
+    instances = request["Instances"]
+    uses_fleets = bool(instances.get("InstanceFleets"))
+    subnets = instances.get("Ec2SubnetIds") or [
+        instances[key] for key in ("Ec2SubnetId",) if key in instances
+    ]
+    zone = (instances.get("Placement") or {}).get("AvailabilityZone")
+    return {
+        **build_cluster_summary(cluster),
+        **{name: request.get(name) for name in _ECHOED},
+        "Ec2InstanceAttributes": {
+            **{name: instances.get(name) for name in _ECHOED_EC2},
+            "Ec2AvailabilityZone": zone,
+            "Ec2SubnetId": subnets[0] if subnets else None,
+            "RequestedEc2SubnetIds": subnets,
+            "RequestedEc2AvailabilityZones": [zone] if zone else [],
+            "IamInstanceProfile": request.get("JobFlowRole"),
+        },
+        "InstanceCollectionType": "INSTANCE_FLEET" if uses_fleets else "INSTANCE_GROUP",
+        "LogUri": cluster.log_uri,
+        "AutoTerminate": not cluster.keep_alive,
+        "TerminationProtected": cluster.protected,
+        "VisibleToAllUsers": request.get("VisibleToAllUsers", True),
+        "Applications": request.get("Applications", []),
+        "Configurations": request.get("Configurations", []),
+        "Tags": [{"Key": key, "Value": value} for key, value in cluster.tags.items()],
+        "MasterPublicDnsName": "localhost" if cluster.timeline.ready is not None else None,
+        "StepConcurrencyLevel": cluster.concurrency,
+        "PlacementGroups": request.get("PlacementGroupConfigs", []),
+    }
+
+
+def build_step_summary(cluster: Cluster, step: Step) -> dict[str, Any]:
+    """Describe a step as ListSteps does."""
+    config = step.config
+    status: dict[str, Any] = {
+        "State": step.state,
+        "StateChangeReason": {},
+        "Timeline": build_timeline(step.timeline, "StartDateTime"),
+    }
+    if step.failure is not None:
+        failure = step.failure
+        status["FailureDetails"] = {
+            "Reason": failure.reason,
+            "Message": failure.message or None,
+            "LogFile": failure.log_file,
+        }
+    return {
+        "Id": step.id,
+        "Name": step.name,
+        "Config": {
+            "Jar": config["Jar"],
+            "Properties": {
+                pair.get("Key", ""): pair.get("Value", "") for pair in config.get("Properties") or ()
+            },
+            "MainClass": config.get("MainClass"),
+            "Args": list(config.get("Args") or ()),
+        },
+        "ActionOnFailure": step.action_on_failure,
+        "Status": status,
+        "LogUri": cluster.log_uri,
+    }
+
+
+def build_step(cluster: Cluster, step: Step) -> dict[str, Any]:
+    """Describe a step as DescribeStep does."""
+    return {**build_step_summary(cluster, step), "ExecutionRoleArn": step.execution_role}
+
+
+def build_timeline(timeline: Timeline, ready_name: str) -> dict[str, float | None]:
+    """Describe a timeline; JSON 1.1 writes times as seconds since the epoch, EMR's with three decimals."""
+    return {
+        "CreationDateTime": round(timeline.created, 3),
+        ready_name: None if timeline.ready is None else round(timeline.ready, 3),
+        "EndDateTime": None if timeline.ended is None else round(timeline.ended, 3),
+    }
