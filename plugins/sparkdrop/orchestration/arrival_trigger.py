@@ -13,9 +13,9 @@ import structlog
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
+from sparkdrop.aws.arrivals_queue import ArrivalsQueue, Message
 from sparkdrop.aws.intake import record_arrivals
 from sparkdrop.aws.ledger import Ledger
-from sparkdrop.aws.queue import ArrivalsQueue, Message
 from sparkdrop.core.errors import NotAnArrivalError
 from sparkdrop.core.events import parse_arrival
 from sparkdrop.core.uploads import Arrival
