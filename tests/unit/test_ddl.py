@@ -16,6 +16,7 @@ def test_columns_come_in_order():
     [
         "a ARRAY<INT>, b MAP<STRING, ARRAY<DOUBLE>>, c STRUCT<x: INT, y: STRING COMMENT 'z'>",
         "a VARCHAR(20), b CHAR(3), c decimal, d timestamp_ntz",
+        "a STRING COLLATE UTF8_LCASE, `ü` INT, 1a INT",
         "a INTERVAL DAY TO SECOND, b VARIANT, c VOID",
         "a STRUCT<x: DECIMAL(10,2), y: MAP<STRING, INT>>",
     ],
@@ -37,6 +38,7 @@ def test_spark_types_pass(text):
         ("a INT, A STRING", "there twice"),
         ("a", "is no column"),
         ("a: INT", "a colon"),
+        ("ü INT", "is no column"),
         ("a VARCHAR", "needs one length"),
         ("a DECIMAL(40, 2)", "precision is 1 to 38"),
         ("a DECIMAL(4, 5)", "scale at most"),

@@ -46,7 +46,7 @@ FOREIGN_TYPES = {
     "JSON": "STRING",
 }
 
-_COLUMN = re.compile(r"\s*(?:`((?:[^`]|``)+)`|(\w+))(\s*:\s*|\s+|(?<=`))(.*)", re.DOTALL)
+_COLUMN = re.compile(r"\s*(?:`((?:[^`]|``)+)`|([A-Za-z0-9_]+))(\s*:\s*|\s+|(?<=`))(.*)", re.DOTALL)
 _TAIL = re.compile(
     r"(?:\s+NOT\s+NULL)?(?:\s+COMMENT\s+(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"))?\s*$",
     re.IGNORECASE | re.DOTALL,
@@ -54,6 +54,7 @@ _TAIL = re.compile(
 _INTERVAL = re.compile(
     r"INTERVAL(?:\s+(?:YEAR|MONTH|DAY|HOUR|MINUTE|SECOND)(?:\s+TO\s+\w+)?)?$", re.IGNORECASE
 )
+_COLLATED = re.compile(r"STRING\s+COLLATE\s+\w+$", re.IGNORECASE)
 _TYPE = re.compile(r"(\w+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?$")
 _NESTED = re.compile(r"(\w+)\s*<(.*)>$", re.DOTALL)
 
@@ -124,7 +125,7 @@ def _parse_column(part: str, *, nested: bool) -> tuple[Column | None, list[str]]
 
 
 def _type_problems(text: str) -> list[str]:
-    if _INTERVAL.match(text):
+    if _INTERVAL.match(text) or _COLLATED.match(text):
         return []
     if found := _NESTED.match(text):
         return _nested_problems(found[1].upper(), found[2])

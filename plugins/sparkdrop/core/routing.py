@@ -74,7 +74,7 @@ def find_overlaps(pipelines: Iterable[Pipeline]) -> Iterator[Overlap]:
     ]
     for place, (one, index, pattern, head) in enumerate(entries):
         for other, other_index, other_pattern, other_head in entries[place + 1 :]:
-            if one.name == other.name or False:
+            if one.name == other.name or one.arrival.bucket != other.arrival.bucket:
                 continue
             if head is not None and other_head is not None and head != other_head:
                 continue
