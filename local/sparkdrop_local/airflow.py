@@ -12,11 +12,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sparkdrop_local.system import REPOSITORY, LocalSystemError, Login, write_private
 
@@ -29,12 +28,18 @@ _HEALTH_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 _HERE = Path(__file__).resolve().parent
 # neither the caller's Airflow nor the caller's AWS account may reach the local system
 _FOREIGN = ("AIRFLOW", "AWS_", "SPARKDROP_", "PYTHON")
+# what sets the local system itself, such as an EMR cluster's start-up delay
+_OWN = "SPARKDROP_LOCAL_"
 _WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def build_base_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     """What every process gets: the caller's environment without any Airflow or AWS of theirs."""
-    kept = {name: value for name, value in inherited.items() if not name.startswith(_FOREIGN)}
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if name.startswith(_OWN) or not name.startswith(_FOREIGN)
+    }
     loopback = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1,localhost"]))
     return kept | {
         "AWS_CONFIG_FILE": os.devnull,
@@ -43,6 +48,8 @@ def build_base_environment(inherited: Mapping[str, str]) -> dict[str, str]:
         "NO_PROXY": loopback,
         "no_proxy": loopback,
         "PYTHONUNBUFFERED": "1",
+        # Airflow's own use of a library, which would stand in every task's log
+        "PYTHONWARNINGS": "ignore:GitWildMatchPattern:DeprecationWarning",
         # Airflow renames its processes, which would wipe the mark that they are found by
         "SPT_NOENV": "1",
     }
@@ -114,6 +121,11 @@ def _tuned_options() -> dict[tuple[str, str], str]:
         ("dag_processor", "parsing_processes"): "1",
         ("dag_processor", "print_stats_interval"): "0",
         ("dag_processor", "stale_dag_threshold"): "15",
+        # what a killed scheduler or triggerer held is taken up again within half a minute, not five
+        ("scheduler", "orphaned_tasks_check_interval"): "20",
+        ("scheduler", "task_instance_heartbeat_timeout"): "60",
+        ("triggerer", "job_heartbeat_sec"): "2",
+        ("triggerer", "triggerer_health_check_threshold"): "12",
         ("metrics", "statsd_on"): "False",
         ("metrics", "otel_on"): "False",
         ("traces", "otel_on"): "False",
@@ -176,11 +188,24 @@ def _migrate(pristine: Path, environment: Mapping[str, str]) -> None:
 
 
 def find_unhealthy(url: str, *, timeout_seconds: float = 2) -> str | None:
-    """Ask Airflow's health endpoint; answers what is not healthy yet, or None when all is."""
-    try:
-        with _WITHOUT_PROXY.open(f"{url}/api/v2/monitor/health", timeout=timeout_seconds) as answer:
-            health = json.load(answer)
-    except (OSError, urllib.error.URLError, ValueError):
+    """Ask Airflow how it is; answers what is not healthy yet, or None when all is.
+
+    The last question goes to the API that tasks talk to: it builds its routes at the first request, which
+    takes over two seconds that the first task would wait.
+    """
+    health = _ask(f"{url}/api/v2/monitor/health", timeout_seconds)
+    if health is None:
         return "api-server"
     waiting = [part for part in _HEALTH_PARTS if health.get(part, {}).get("status") != "healthy"]
-    return ", ".join(waiting) or None
+    if waiting:
+        return ", ".join(waiting)
+    return None if _ask(f"{url}/execution/health", timeout_seconds) else "execution API"
+
+
+def _ask(url: str, timeout_seconds: float) -> dict[str, Any] | None:
+    try:
+        with _WITHOUT_PROXY.open(url, timeout=timeout_seconds) as answer:
+            answered: dict[str, Any] = json.load(answer)
+    except (OSError, ValueError):
+        return None
+    return answered

@@ -46,7 +46,7 @@ def main() -> None:
     from airflow.__main__ import main as airflow  # after its configuration, see above
 
     sys.argv = ["airflow", *ARGUMENTS[options.name]]
-    airflow()  # type: ignore[no-untyped-call]  # Airflow does not type its commands
+    airflow()
 
 
 def _wait_for_environment(path: Path) -> dict[str, str]:
