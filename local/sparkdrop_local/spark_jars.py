@@ -64,8 +64,9 @@ class JarsNotFoundError(SparkdropError):
 
 
 def cache_dir() -> Path:
-    """Give the cache folder: SPARKDROP_CACHE_DIR, or ``.cache/spark-jars`` in the current directory."""
-    return Path(os.environ.get(CACHE_VARIABLE) or ".cache/spark-jars").resolve()
+    """Give the cache folder: SPARKDROP_CACHE_DIR, or ``.cache/spark-jars`` of the repository."""
+    repository = Path(__file__).resolve().parents[2]
+    return Path(os.environ.get(CACHE_VARIABLE) or repository / ".cache" / "spark-jars").resolve()
 
 
 def marker_of(cache: Path) -> Path:

@@ -56,8 +56,9 @@ class BatchHead:
         upload_count: uploads that it holds.
         bytes: their size together.
         chunks: pieces that its list is stored in.
-        job_flow_id: the cluster, once the step is submitted.
-        step_id: the step, likewise.
+        job_flow_id: the cluster, from just before the step is submitted.
+        step_name: the step's name, likewise.
+        step_id: the step, from just after it is submitted.
         opened_at: when it was opened.
     """
 
@@ -70,6 +71,7 @@ class BatchHead:
     bytes: int
     chunks: int
     job_flow_id: str | None
+    step_name: str | None
     step_id: str | None
     opened_at: datetime
 
@@ -218,7 +220,7 @@ class Ledger:
             "upload_count": len(kept),
             "bytes": sum(entry.arrival.bytes for entry in kept),
         }
-        self._update_head(head.batch_id, facts, remove=("job_flow_id", "step_id"))
+        self._update_head(head.batch_id, facts, remove=("job_flow_id", "step_name", "step_id"))
         if kept:
             self.table.put(open_batch_key(head.batch_id))
         else:
@@ -249,10 +251,14 @@ class Ledger:
         delete = {"TableName": self.table.name, "Key": marshal(inbox_key(head.pipeline, entry))}
         return [{"Update": update}, {"Delete": delete}]
 
-    def start_batch(self, batch_id: str, job_flow_id: str, step_id: str) -> None:
-        """Write down the step that processes a batch."""
-        facts = {"batch_state": BatchState.RUNNING.value, "job_flow_id": job_flow_id, "step_id": step_id}
+    def announce_step(self, batch_id: str, job_flow_id: str, step_name: str) -> None:
+        """Write down, before it is submitted, where a batch's step will be found and by what name."""
+        facts = {"batch_state": BatchState.RUNNING.value, "job_flow_id": job_flow_id, "step_name": step_name}
         self._update_head(batch_id, facts)
+
+    def start_batch(self, batch_id: str, step_id: str) -> None:
+        """Write down the step that processes a batch."""
+        self._update_head(batch_id, {"step_id": step_id})
 
     def close_batch(self, batch_id: str, state: BatchState) -> None:
         """End a batch: nothing of it is left to do."""
@@ -319,6 +325,7 @@ def _parse_head(item: Item) -> BatchHead:
         bytes=item["bytes"],
         chunks=item["chunks"],
         job_flow_id=item.get("job_flow_id"),
+        step_name=item.get("step_name"),
         step_id=item.get("step_id"),
         opened_at=datetime.fromisoformat(item["opened_at"]),
     )

@@ -60,15 +60,19 @@ class BatchSettler:
         Raises:
             StepStillLiveError: the step is not over. It is cancelled now, and can be settled in a moment.
         """
-        if head.job_flow_id is None or head.step_id is None:
+        step_id = head.step_id
+        if step_id is None and head.job_flow_id and head.step_name:
+            # whoever announced the step died before they wrote down its id
+            step_id = emr.find_step(head.job_flow_id, head.step_name)
+        if head.job_flow_id is None or step_id is None:
             return self.fail(
                 pipeline, head, "no step was submitted: the log of the task that failed says why"
             )
-        end = emr.read_step_end(head.job_flow_id, head.step_id, self._storage)
+        end = emr.read_step_end(head.job_flow_id, step_id, self._storage)
         if end.state in LIVE_STEP_STATES:
-            emr.cancel_step(head.job_flow_id, head.step_id)
+            emr.cancel_step(head.job_flow_id, step_id)
             raise StepStillLiveError(
-                f"step {head.step_id} of job flow {head.job_flow_id} is {end.state}, though nobody waits for "
+                f"step {step_id} of job flow {head.job_flow_id} is {end.state}, though nobody waits for "
                 "it any more; it is cancelled, and its batch is settled at the next try"
             )
         if end.state != "COMPLETED":

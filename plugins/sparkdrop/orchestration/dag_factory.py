@@ -135,6 +135,8 @@ def _build_companions(pipeline: Pipeline, deployment: Deployment) -> list[BaseOp
         aws_conn_id=None,
         poke_interval=pipeline.arrival.poll_interval.total_seconds(),
         timeout=_LONGEST_WAIT.total_seconds(),
+        # a schedule's run that waits in vain has nothing to do; a claimed batch that does has failed
+        soft_fail=pipeline.arrival.mode == "none",
     )
     return [sensor]
 

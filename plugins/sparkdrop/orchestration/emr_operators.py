@@ -98,11 +98,16 @@ class AddStepOperator(EmrAddStepsOperator):
         if context["ti"].try_number > 1:
             step_id = services.make_emr().find_step(job_flow_id, step["Name"])
         if step_id is None:
+            services.ledger.announce_step(claimed["batch_id"], job_flow_id, step["Name"])
             self.steps = [step]
             (step_id,) = super().execute(context)
-        services.ledger.start_batch(claimed["batch_id"], job_flow_id, step_id)
+        services.ledger.start_batch(claimed["batch_id"], step_id)
         self._wait(job_flow_id, step_id)
         return [step_id]
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:  # noqa: ARG002 - Airflow's signature
+        """Fail for good: the step ran and failed, and `publish` decides what becomes of its uploads."""
+        raise AirflowFailException(f"the step did not end well: {event}")
 
     def _wait(self, job_flow_id: str, step_id: str) -> None:
         poll_seconds = int(self.pipeline.compute.poll_interval.total_seconds())
