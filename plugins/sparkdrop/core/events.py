@@ -5,12 +5,27 @@ The shape: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from sparkdrop.core.errors import NotAnArrivalError
 from sparkdrop.core.uploads import Arrival
+
+_MAX_BYTES = 2**63 - 1
+"""Far over S3's largest object, and still a number that DynamoDB holds."""
+
+_EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""The times that a ULID and every time zone can express; S3 itself began in 2006."""
 
 
 class _Event(BaseModel):
@@ -18,14 +33,21 @@ class _Event(BaseModel):
 
 
 class _Bucket(_Event):
-    name: str
+    name: str = Field(min_length=1, max_length=255)
 
 
 class _Object(_Event):
-    key: str = Field(min_length=1)
-    size: int = Field(default=0, ge=0)
-    etag: str | None = None
-    version_id: str | None = Field(default=None, alias="version-id")
+    key: str = Field(min_length=1, max_length=1024)
+    size: int = Field(default=0, ge=0, le=_MAX_BYTES)
+    etag: str | None = Field(default=None, max_length=1024)
+    version_id: str | None = Field(default=None, alias="version-id", max_length=1024)
+
+    @model_validator(mode="after")
+    def _has_a_version(self) -> Self:
+        """Without one, an overwrite could not be told from a redelivery, and would be lost."""
+        if not self.etag and not self.version_id:
+            raise ValueError("neither etag nor version-id tells the object's version")
+        return self
 
 
 class _Detail(_Event):
@@ -43,7 +65,7 @@ def _with_zone(value: object) -> object:
 class _ObjectCreated(_Event):
     source: Literal["aws.s3"]
     detail_type: Literal["Object Created"] = Field(alias="detail-type")
-    time: Annotated[datetime, BeforeValidator(_with_zone)]
+    time: Annotated[AwareDatetime, BeforeValidator(_with_zone), Field(ge=_EARLIEST, le=_LATEST)]
     detail: _Detail
 
 
@@ -51,14 +73,15 @@ def parse_arrival(body: str) -> Arrival:
     """Parse a queue message's body.
 
     Every reason of creation counts (PutObject, CopyObject, CompleteMultipartUpload, POST): a multipart upload
-    ends with another one than a PUT.
+    ends with another one than a PUT. What the ledger could not hold (a number, time or text out of bounds)
+    is refused here: one such message would hold up all that are read with it.
 
     Raises:
         NotAnArrivalError: the body is not such an event; the message says what is wrong with it.
     """
     try:
         event = _ObjectCreated.model_validate(json.loads(body))
-    except (ValueError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # pydantic's error is a ValueError
         raise NotAnArrivalError(
             f'not an S3 "Object Created" event: {_first_line(error)}; the message starts with {body[:200]!r}'
         ) from error
