@@ -1,0 +1,164 @@
+"""The `sparkdrop local` commands, without a system and beside a pretended one."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from sparkdrop_local import cli
+from sparkdrop_local.logs import read_lines
+from sparkdrop_local.supervisor import make_own_record
+from sparkdrop_local.system import LocalSystem, Login, ProcessRecord, load_system
+
+RUNNER = CliRunner()
+
+
+def invoke(*arguments: str):
+    return RUNNER.invoke(cli.app, list(arguments))
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> LocalSystem:
+    """A ready system whose supervisor and only process are this very process."""
+    me = make_own_record(tmp_path)
+    described = LocalSystem(
+        system_id="pretended",
+        state="ready",
+        home=tmp_path,
+        supervisor=me,
+        processes=(ProcessRecord(name="aws", pid=me.pid, started=me.started, log=tmp_path / "aws.log"),),
+        environment={"AWS_ENDPOINT_URL": "http://127.0.0.1:5000", "SPARKDROP_UPLOADS_BUCKET": "it's"},
+        airflow_url="http://127.0.0.1:8080",
+        login=Login(user="admin", password="secret-of-the-test"),
+        ready_seconds=9.5,
+    )
+    described.save()
+    return described
+
+
+def test_nothing_up_is_exit_code_1_for_status_and_env_and_0_for_down(tmp_path):
+    home = ["--home", str(tmp_path)]
+
+    assert invoke("status", *home).exit_code == 1
+    env = invoke("env", *home)
+    assert env.exit_code == 1
+    assert "sparkdrop local up" in env.stderr
+    assert env.stdout == ""
+    down = invoke("down", *home)
+    assert (down.exit_code, down.stdout) == (0, f"nothing was up in {tmp_path}\n")
+
+
+def test_env_can_be_evaluated_by_a_shell(system):
+    said = invoke("env", "--home", str(system.home))
+
+    assert said.exit_code == 0
+    assert said.stdout.splitlines() == [
+        "export AWS_ENDPOINT_URL=http://127.0.0.1:5000",
+        """export SPARKDROP_UPLOADS_BUCKET='it'"'"'s'""",
+    ]
+    assert json.loads(invoke("env", "--json", "--home", str(system.home)).stdout) == system.environment
+
+
+def test_status_shows_each_process_with_its_memory(system):
+    said = invoke("status", "--json", "--home", str(system.home))
+
+    told = json.loads(said.stdout)
+    assert said.exit_code == 0
+    assert (told["state"], told["airflow_url"]) == ("ready", "http://127.0.0.1:8080")
+    assert [one["name"] for one in told["processes"]] == ["supervisor", "aws"]
+    assert all(one["memory_bytes"] > 1024 * 1024 for one in told["processes"])
+    assert told["memory_bytes"] == sum(one["memory_bytes"] for one in told["processes"])
+    table = invoke("status", "--home", str(system.home)).stdout
+    assert "aws" in table
+    assert str(os.getpid()) in table
+
+
+def test_a_second_up_says_where_the_first_is(system):
+    said = invoke("up", "--home", str(system.home))
+
+    assert said.exit_code == 0
+    assert "already up" in said.stderr
+    assert "http://127.0.0.1:8080" in said.stdout
+    assert "secret-of-the-test" in said.stdout
+    assert load_system(system.home) == system
+
+
+def test_all_cannot_join_aws_alone(system):
+    system.model_copy(update={"only_aws": True, "airflow_url": None, "login": None}).save()
+
+    said = invoke("up", "--home", str(system.home))
+
+    assert said.exit_code == 1
+    assert "sparkdrop local down" in said.stderr
+
+
+def test_a_dead_supervisor_is_not_up_whatever_its_file_says(system):
+    dead = system.supervisor.model_copy(update={"started": system.supervisor.started - 60})
+    system.model_copy(update={"supervisor": dead, "processes": ()}).save()
+
+    assert invoke("env", "--home", str(system.home)).exit_code == 1
+    told = json.loads(invoke("status", "--json", "--home", str(system.home)).stdout)
+    assert (told["state"], told["processes"]) == ("stopped", [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["up", "--only", "spark"], "--only"),
+        (["up", "--port", "70000"], "--port"),
+        (["logs", "sheduler"], "PROCESS"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_names_the_argument(tmp_path, arguments, named):
+    said = invoke(*arguments, "--home", str(tmp_path))
+
+    assert said.exit_code == 2
+    assert named in said.stderr
+
+
+def test_up_without_pipeline_files_says_what_is_missing(tmp_path):
+    said = invoke("up", "--home", str(tmp_path / "home"), "--configs", str(tmp_path / "nowhere"))
+
+    assert said.exit_code == 1
+    assert str(tmp_path / "nowhere") in said.stderr.replace("\n", "")
+
+
+def test_logs_name_the_process_only_where_there_are_several(tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "aws.log").write_text("one\ntwo\nthree\n")
+    (folder / "scheduler.log").write_text("four\n")
+    (folder / "aws.previous.log").write_text("of the last start\n")
+    home = ["--home", str(tmp_path)]
+
+    assert invoke("logs", "aws", "--lines", "2", *home).stdout == "two\nthree\n"
+    assert invoke("logs", "--lines", "1", *home).stdout == "aws        three\nscheduler  four\n"
+    assert invoke("logs", "--lines", "0", *home).stdout == ""
+
+
+def test_followed_logs_go_on_line_by_line(tmp_path):
+    log = tmp_path / "logs" / "aws.log"
+    log.parent.mkdir()
+    log.write_text("one\n")
+    lines = read_lines(tmp_path, ["aws"], lines=10, follow=True)
+    assert next(lines) == "one"
+
+    with log.open("a") as out:
+        out.write("two\nhalf")
+    assert next(lines) == "two"
+    with log.open("a") as out:
+        out.write(" of three\n")
+    assert next(lines) == "half of three"
+
+
+def test_the_group_joins_another_command():
+    parent = typer.Typer()
+    cli.register(parent)
+
+    said = RUNNER.invoke(parent, ["local", "--help"])
+
+    assert said.exit_code == 0
+    assert {"up", "down", "status", "env", "logs"} <= set(said.stdout.split())
