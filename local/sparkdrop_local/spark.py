@@ -21,7 +21,14 @@ from urllib.parse import urlsplit
 
 from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.java import JavaNotFoundError, Jdk, require_jdk
-from sparkdrop_local.spark_jars import JarsNotFoundError, cache_dir, fetch_jars, require_jars
+from sparkdrop_local.spark_jars import (
+    JarsNotFoundError,
+    cache_dir,
+    fetch_jars,
+    lock_cache,
+    marker_of,
+    require_jars,
+)
 
 QUICK_START_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 # The JVM warns of every class that an archive leaves out; errors are still told.
@@ -246,15 +253,15 @@ def prepare(cache: Path, *, train: bool = True) -> SparkRuntime:
 
     jdk = require_jdk()
     home = spark_home()
-    sys.stderr.write(f"Spark's S3A jars: fetching into {cache} (20 MB, once)\n" * (not _is_fetched(cache)))
-    fetch_jars(cache, jdk, home)
-    runtime = find_runtime(cache)
-    if train and runtime.archive is None:
-        sys.stderr.write(
-            "Spark's class-data archive: training it, so that Spark starts in half the time (once)\n"
-        )
+    with lock_cache(cache):
+        if not marker_of(cache).exists():
+            sys.stderr.write(f"Spark's S3A jars: fetching them into {cache} (11 MB, once)\n")
+            fetch_jars(cache, jdk, home)
+        runtime = find_runtime(cache)
+        if not train or runtime.archive is not None:
+            return runtime
+        sys.stderr.write("Spark's class-data archive: training it, for quick starts (about 40 s, once)\n")
         return train_archive(runtime, cache)
-    return runtime
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -269,14 +276,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(f"{runtime.jars_dir}\n")
     return 0
-
-
-def _is_fetched(cache: Path) -> bool:
-    try:
-        require_jars(cache)
-    except JarsNotFoundError:
-        return False
-    return True
 
 
 def _scala_version(home: Path) -> str:

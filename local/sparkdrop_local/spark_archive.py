@@ -61,6 +61,7 @@ def train_archive(runtime: SparkRuntime, cache: Path) -> SparkRuntime:
     from moto.server import ThreadedMotoServer  # moto takes a second to import, and only training needs it
 
     target = archive_of(runtime, cache)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's server tells of each request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -4,12 +4,15 @@ Spark's own resolver (Ivy) does it, through ``spark.jars.packages``. What PySpar
 and so is the 600 MB bundle of the AWS SDK: S3A needs three of its modules.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from sparkdrop.core.errors import SparkdropError
@@ -78,6 +81,15 @@ def marker_of(cache: Path) -> Path:
 def jars_of(cache: Path) -> Path:
     """Name the folder of the fetched jars; a new set of coordinates gets a new folder."""
     return cache / f"jars-{marker_of(cache).name.removeprefix('complete-')}"
+
+
+@contextlib.contextmanager
+def lock_cache(cache: Path) -> Iterator[None]:
+    """Keep every other process that fills this cache waiting."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def require_jars(cache: Path) -> Path:

@@ -38,7 +38,7 @@ class ClusterDriver(threading.Thread):
     def cancel(self, step: Step, *, force: bool) -> None:
         """Ask a running step to stop; it is CANCEL_PENDING until it has."""
         run = self._runs.get(step.id)
-        if run is not None and step.state is StepState.RUNNING:
+        if run is not None:
             step.state = StepState.CANCEL_PENDING
             run.cancel(force=force)
 

@@ -1,0 +1,165 @@
+"""Wrong requests, each answered as EMR answers it."""
+
+import http.client
+import json
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+UNKNOWN = "j-UNKNOWN000000"
+GROUPS = {"InstanceGroups": [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}]}
+
+
+@pytest.fixture(scope="module")
+def unchecked(emr):
+    """A client that sends what botocore would refuse to."""
+    client = boto3.client(
+        "emr",
+        endpoint_url=emr.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(parameter_validation=False),
+    )
+    yield client
+    client.close()
+
+
+def error_of(call, **parameters) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    error = caught.value.response["Error"]
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return error["Code"], error["Message"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "code", "message"),
+    [
+        ("describe_cluster", {}, "ValidationException", 'Missing required parameter in input: "ClusterId"'),
+        ("describe_cluster", {"ClusterId": 5}, "ValidationException", "Invalid type for parameter ClusterId"),
+        ("run_job_flow", {"Name": "x"}, "ValidationException", '"Instances"'),
+        (
+            "run_job_flow",
+            {"Name": "x", "Instances": {}},
+            "ValidationException",
+            "Specify the cluster's instances",
+        ),
+        (
+            "list_clusters",
+            {"ClusterStates": ["ALIVE"]},
+            "ValidationException",
+            "'ALIVE' at 'ClusterStates.1.member'",
+        ),
+        (
+            "add_job_flow_steps",
+            {
+                "JobFlowId": UNKNOWN,
+                "Steps": [{"Name": "x", "ActionOnFailure": "STOP", "HadoopJarStep": {"Jar": "x"}}],
+            },
+            "ValidationException",
+            "Value 'STOP' at 'Steps.1.member.ActionOnFailure' failed to satisfy constraint",
+        ),
+        (
+            "describe_cluster",
+            {"ClusterId": UNKNOWN},
+            "InvalidRequestException",
+            f"Cluster id '{UNKNOWN}' is not valid.",
+        ),
+        (
+            "list_steps",
+            {"ClusterId": UNKNOWN},
+            "InvalidRequestException",
+            f"Cluster id '{UNKNOWN}' is not valid.",
+        ),
+        (
+            "terminate_job_flows",
+            {"JobFlowIds": [UNKNOWN]},
+            "ValidationException",
+            "Specified job flow ID not valid.",
+        ),
+        (
+            "list_clusters",
+            {"Marker": "garbage!"},
+            "InvalidRequestException",
+            "Marker 'garbage!' is not valid.",
+        ),
+    ],
+)
+def test_a_wrong_request_is_refused(unchecked, operation, parameters, code, message):
+    found_code, found = error_of(getattr(unchecked, operation), **parameters)
+    assert found_code == code
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"StepConcurrencyLevel": 257}, "StepConcurrencyLevel must be between 1 and 256"),
+        ({"AutoTerminationPolicy": {"IdleTimeout": 59}}, "IdleTimeout must be between 60 and 604800"),
+        ({"LogUri": "file:///tmp/logs"}, "LogUri must be an S3 location"),
+        ({"Instances": GROUPS | {"InstanceFleets": []}}, "mutually exclusive"),
+    ],
+)
+def test_a_cluster_beyond_emrs_limits_is_refused(emr, more, message):
+    parameters = {"Name": "x", "Instances": GROUPS} | more
+    assert message in error_of(emr.client.run_job_flow, **parameters)[1]
+
+
+def test_an_unknown_step_is_refused(emr):
+    cluster = emr.run()
+    code, message = error_of(emr.client.describe_step, ClusterId=cluster, StepId="s-NONE")
+    assert (code, message) == ("InvalidRequestException", "Step id 's-NONE' is not valid.")
+
+
+def test_more_than_256_active_steps_are_refused(make_emr, tmp_path):
+    emr = make_emr(scratch_dir=tmp_path, start_delay_seconds=60, terminate_delay_seconds=0)
+    try:
+        cluster = emr.run(*[emr.bash("true")] * 200)
+        emr.add(cluster, *[emr.bash("true")] * 56)
+        code, message = error_of(emr.client.add_job_flow_steps, JobFlowId=cluster, Steps=[emr.bash("true")])
+        assert code == "ValidationException"
+        assert message.startswith("Maximum number of active steps")
+        assert len(emr.steps(cluster)) == 256
+    finally:
+        emr.close()
+
+
+def test_a_steps_strings_end_at_10240_characters(emr):
+    cluster = emr.run()
+    room = 10_240 - len("command-runner.jar") - len("true")
+    assert len(emr.add(cluster, emr.command("true", "x" * room))) == 1
+    step = emr.command("true", "x" * (room + 1))
+    code, message = error_of(emr.client.add_job_flow_steps, JobFlowId=cluster, Steps=[step])
+    assert code == "ValidationException"
+    assert "10241 characters" in message
+
+
+def test_steps_that_run_at_once_may_not_end_the_cluster(emr):
+    cluster = emr.run(StepConcurrencyLevel=2)
+    step = emr.bash("true", action="CANCEL_AND_WAIT")
+    _, message = error_of(emr.client.add_job_flow_steps, JobFlowId=cluster, Steps=[step])
+    assert message.startswith("ActionOnFailure CANCEL_AND_WAIT is not valid")
+    assert emr.steps(cluster) == []
+
+
+def test_groups_of_a_cluster_of_fleets_are_refused(emr):
+    fleet = {"InstanceFleetType": "MASTER", "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}]}
+    instances = {"InstanceFleets": [fleet | {"TargetOnDemandCapacity": 1}]}
+    cluster = emr.client.run_job_flow(Name="fleets", Instances=instances)["JobFlowId"]
+    assert emr.cluster(cluster)["InstanceCollectionType"] == "INSTANCE_FLEET"
+    code, message = error_of(emr.client.list_instance_groups, ClusterId=cluster)
+    assert code == "InvalidRequestException"
+    assert "ListInstanceGroups request does not support" in message
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
+def test_a_body_that_is_no_json_object_is_refused(emr, body):
+    connection = http.client.HTTPConnection(emr.endpoint_url.removeprefix("http://"))
+    connection.request("POST", "/", body, {"X-Amz-Target": "ElasticMapReduce.ListClusters"})
+    response = connection.getresponse()
+    assert response.status == 400
+    assert json.loads(response.read())["__type"] == "ValidationException"
+    connection.close()
