@@ -59,15 +59,17 @@ JavaObject = Any  # what py4j hands out: an object of the JVM, known by its Java
 HEAD_BYTES = 64 * 1024  # enough for a header and to tell text from rubbish; one ranged GET
 THREADS = 32  # requests to the store that are under way at once while files are looked at
 DEFAULT_FILE_BYTES = 128 * 1024 * 1024
-# A shuffled row is this much bigger than the same row in Parquet (flights: 4.3, weather: 3.6, text-heavy: 2).
-SHUFFLE_TO_OUTPUT_RATIO = {"parquet": 3, "json": 1, "csv": 1}
+# Shuffled rows are bigger than the same rows in Parquet: 3.9 times for flights and weather, 1.7 for prose,
+# 1.2 for random text. With 2, a file ends between half and 1.7 times the size that is asked for.
+SHUFFLE_TO_OUTPUT_RATIO = {"parquet": 2, "json": 1, "csv": 1}
 COPY_LIMIT_BYTES = (
     5 * 1024**3
 )  # one CopyObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 HIDDEN = re.compile(r"^[_.]|\._COPYING_$")  # names that Spark passes over in silence
-LINE, FILE, REJECTED = "_sparkdrop_line", "_sparkdrop_file", "_sparkdrop_rejected"
+LINE, FILE, REJECTED, SLICE = (f"_sparkdrop_{name}" for name in ("line", "file", "rejected", "slice"))
 SOURCE_COLUMNS = ("_source_key", "_upload_id", "_batch_id")
-RESERVED = {LINE, FILE, REJECTED, "_metadata", *SOURCE_COLUMNS}
+RESERVED = {LINE, FILE, REJECTED, SLICE, "_metadata", *SOURCE_COLUMNS}
+COMPRESSED = (".gz", ".bz2", ".zst", ".snappy", ".lz4", ".deflate")
 FORMATS = ("csv", "json", "parquet")
 # Options that would let Spark pass over files or data in silence, or change what this program relies on.
 REFUSED_OPTIONS = {
@@ -457,7 +459,7 @@ def parse_header(text: str, options: dict[str, str]) -> tuple[str, tuple[str, ..
         escape = option(options, "escape", default="\\")
         reader = csv.reader(
             lines, delimiter=separator, quotechar=quote or None,
-            escapechar=escape if escape != quote else None, 
+            escapechar=escape if escape != quote else None,
             quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
         )  # fmt: skip
         try:
@@ -575,7 +577,7 @@ def read_head(storage: Storage, manifest: Manifest, source: Source) -> str | Non
     name = source.path.getName()
     if name.endswith(".gz"):
         data = gunzip_head(data, complete=complete)
-    elif name.endswith((".bz2", ".zst", ".snappy", ".lz4", ".deflate")):
+    elif name.endswith(COMPRESSED):
         return None
     elif data.startswith(b"\x1f\x8b"):
         raise Unreadable("it is gzip, but its name does not end in .gz")
@@ -766,14 +768,22 @@ def reasons(manifest: Manifest, schema: StructType) -> Column:
     return F.coalesce(broken, *types, *nulls, F.lit("it does not fit the schema"))
 
 
-def write(frame: DataFrame, uri: str, data_format: str, partition_by: Sequence[str] = ()) -> None:
+def write(
+    frame: DataFrame,
+    uri: str,
+    data_format: str,
+    partition_by: Sequence[str] = (),
+    slicer: Column | None = None,
+) -> None:
     """Replace the folder by the frame's rows, through the committer that the cluster is set to.
 
-    Rows go to the writers by partition value or by upload, and adaptive execution then joins or splits what
-    each writer gets until it has the size that ``tune`` asked for: many small files in, few files out.
+    Rows go to the writers by partition value or by upload (and slice), and adaptive execution then joins or
+    splits what each writer gets until it has the size that ``tune`` asked for.
     """
-    keys = [column(name) for name in partition_by] or [F.col("_upload_id")]
-    writer = frame.hint("rebalance", *keys).write.mode("overwrite").format(data_format)
+    keys = [column(name) for name in partition_by or ("_upload_id",)]
+    if slicer is not None:
+        frame, keys = frame.withColumn(SLICE, slicer), [*keys, column(SLICE)]
+    writer = frame.hint("rebalance", *keys).drop(SLICE).write.mode("overwrite").format(data_format)
     writer = writer.option("partitionOverwriteMode", "static").option("header", "true")
     writer.partitionBy(*partition_by).save(uri)
 
@@ -802,7 +812,7 @@ def load(
     """
     schema = declared or infer_schema(spark, manifest, sources)
     check_partitions(manifest, schema)
-    tune(spark, manifest, sources)
+    slices = tune(spark, manifest, sources)
     seen = Observation("scan")
     scanned = scan(spark, manifest, schema, sources).observe(
         seen, F.count(F.lit(1)).alias("rows"), F.bool_or(REJECTED).alias("rejected")
@@ -810,7 +820,7 @@ def load(
     rows = with_sources(spark, manifest, scanned, sources)
     progress(f"writing {manifest.output_uri} from {len(sources)} files")
     good = rows.where(~F.col(REJECTED)).select(*map(column, schema.names), *SOURCE_COLUMNS)
-    write(good, manifest.output_uri, manifest.output_format, manifest.partition_by)
+    write(good, manifest.output_uri, manifest.output_format, manifest.partition_by, slice_key(schema, slices))
     counts = Counts(written=count_by_upload(spark, manifest.output_uri, manifest.output_format))
     if seen.get["rejected"]:
         progress(f"writing rejected rows to {manifest.rejects_uri}")
@@ -856,21 +866,36 @@ def check_total(
         raise IngestError(f"{seen} rows were read, but {kept} were written; the output is not to be trusted.")
 
 
-def tune(spark: SparkSession, manifest: Manifest, sources: Sequence[Source]) -> None:
-    """Set the session so that adaptive execution makes output files of the size that is asked for."""
+def tune(spark: SparkSession, manifest: Manifest, sources: Sequence[Source]) -> int:
+    """Set the session so that adaptive execution makes output files of the size that is asked for.
+
+    Returns:
+        Into how many slices the rows of one writer's key have to be cut. Adaptive execution joins what is
+        small, but splits what is big only between the tasks that read it; one task reads a compressed file.
+    """
     advisory = manifest.file_bytes * SHUFFLE_TO_OUTPUT_RATIO[manifest.output_format]
-    gzip_guess = sum(source.bytes * (5 if source.uri.endswith(".gz") else 1) for source in sources)
+    sizes = [source.bytes * (5 if source.path.getName().endswith(COMPRESSED) else 1) for source in sources]
+    packed = [source.bytes * 5 for source in sources if source.path.getName().endswith(COMPRESSED)]
+    parts = min(4000, 8 + 4 * sum(sizes) // advisory)
     settings = {
         "spark.sql.adaptive.enabled": "true",
         "spark.sql.adaptive.coalescePartitions.enabled": "true",
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        "spark.sql.adaptive.coalescePartitions.minPartitionSize": str(1 + advisory // 4),
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(advisory),
-        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(
-            min(4000, 8 + 4 * gzip_guess // advisory)
-        ),
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": str(parts),
     }
     for name, value in settings.items():
         spark.conf.set(name, value)
+    if manifest.partition_by:  # every slice is one more file in each partition: no more than needed
+        return 1 + max(packed, default=0) // advisory
+    return min(1000, 1 + 2 * sum(sizes) // advisory)
+
+
+def slice_key(schema: StructType, slices: int) -> Column | None:
+    """What cuts rows into slices by content: the same row goes the same way when its task runs again."""
+    hashable = [column(item.name) for item in schema if "map<" not in item.dataType.simpleString()]
+    return F.pmod(F.xxhash64(*hashable), F.lit(slices)) if slices > 1 and hashable else None
 
 
 # --- when a file fails in the middle --------------------------------------------------------------
@@ -881,8 +906,8 @@ def quarantine_failed(storage: Storage, sources: list[Source], error: Exception)
 
     A truncated gzip shows only at its end. To verify each one first would make the driver alone read every
     compressed byte, for a fault that is rare. So the pass itself is the check (its codec throws at a cut
-    stream, and nothing is committed); only after such a failure all compressed files of the batch are verified,
-    by the same codec: one more pass, however many are broken.
+    stream, and nothing is committed); only after such a failure all compressed files of the batch are
+    verified, by the same codec: one more pass, however many are broken.
     """
     trace = f"{error}\n{getattr(error, '_stackTrace', '')}"
     named = {

@@ -1,0 +1,186 @@
+"""One Spark for all tests of the Spark program, with S3 (moto) and local files both in reach."""
+
+import gc
+import importlib.util
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from pyspark.sql import DataFrame, SparkSession
+
+from sparkdrop_local.spark import build_spark_conf, prepare
+from sparkdrop_local.spark_jars import cache_dir
+
+PROGRAM = Path(__file__).parents[2] / "include" / "spark_jobs" / "ingest.py"
+
+
+# Py4J gives every Python thread a connection of its own and leaves it to the garbage collector when the
+# thread ends; there is no call that closes one. Nothing else is let through.
+PY4J_SOCKETS = (
+    r"ignore:Exception ignored in. <socket\.socket .*127\.0\.0\.1:pytest.PytestUnraisableExceptionWarning"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(PY4J_SOCKETS))
+
+
+@pytest.fixture(scope="session")
+def ingest() -> ModuleType:
+    """The program as a module: it ships as one file and is no package."""
+    spec = importlib.util.spec_from_file_location("sparkdrop_ingest_program", PROGRAM)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def endpoint_url() -> Iterator[str]:
+    """An S3 on a free port of loopback."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(endpoint_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """Spark with two cores, set up as the local EMR sets it up."""
+    scratch = tmp_path_factory.mktemp("spark")
+    runtime = prepare(cache_dir(), train=False)
+    conf = build_spark_conf(runtime, endpoint_url=endpoint_url, region="eu-central-1", scratch_dir=scratch)
+    conf["spark.driver.extraClassPath"] = f"{runtime.jars_dir}/*"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("JAVA_HOME", str(runtime.jdk.home))
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.delenv("SPARK_CONF_DIR", raising=False)
+        builder = SparkSession.builder.master("local[2]").appName("tests")
+        for name, value in conf.items():
+            builder = builder.config(name, value)
+        session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")  # tasks that fail are part of the tests
+    yield session
+    session.stop()
+    gc.collect()  # what Py4J left is reported here, where the filter is
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left behind."""
+
+    code: int
+    report: dict[str, Any]
+    spark: SparkSession
+    output_uri: str
+    rejects_uri: str
+
+    def file(self, name: str) -> dict[str, Any]:
+        """The report on the one file whose key ends so."""
+        (found,) = [item for item in self.report["files"] if item["key"].endswith(name)]
+        return found
+
+    def output(self) -> DataFrame:
+        return self.spark.read.parquet(self.output_uri)
+
+    def rejects(self) -> list[dict[str, Any]]:
+        return [row.asDict() for row in self.spark.read.json(self.rejects_uri).collect()]
+
+
+@dataclass
+class Drop:
+    """A batch of local files in the making."""
+
+    folder: Path
+    module: ModuleType
+    spark: SparkSession
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    def put(self, key: str, content: bytes | str, upload_id: str | None = None) -> Path:
+        """Write a file and name it in the batch."""
+        path = self.folder / "uploads" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        self.name(key, upload_id)
+        return path
+
+    def name(self, key: str, upload_id: str | None = None) -> None:
+        """Name a file in the batch, be it there or not."""
+        path = self.folder / "uploads" / key
+        self.entries.append(
+            {
+                "upload_id": upload_id or f"up-{len(self.entries)}", "bucket": "local", "key": key,
+                "version_id": None, "etag": None, "bytes": 0, "uri": f"file://{path}",
+            }
+        )  # fmt: skip
+
+    def manifest(self, **changes: Any) -> dict[str, Any]:
+        """The manifest; ``schema``, ``format``, ``options``, ``output`` (a dict) and ``files`` may differ."""
+        root = f"file://{self.folder}"
+        return {
+            "version": 1, "batch_id": "batch-1", "pipeline": "trial",
+            "files": changes.get("files", self.entries),
+            "input": {
+                "format": changes.get("format", "csv"),
+                "schema": changes.get("schema", "id INT, name STRING"),
+                "options": changes.get("options", {}),
+            },
+            "output": {
+                "uri": f"{root}/out/batch=1", "format": "parquet", "partition_by": [],
+                **changes.get("output", {}),
+            },
+            "rejects_uri": f"{root}/rejects/batch=1", "report_uri": f"{root}/artifacts/report.json",
+        }  # fmt: skip
+
+    def run(self, **changes: Any) -> Outcome:
+        """Run the program over the batch."""
+        document = self.manifest(**changes)
+        path = self.folder / f"manifest-{uuid.uuid4().hex}.json"
+        path.write_text(json.dumps(document))
+        report = self.folder / "artifacts" / "report.json"
+        report.unlink(missing_ok=True)
+        code = self.module.main(["--manifest", f"file://{path}"], self.spark)
+        found = json.loads(report.read_text()) if report.exists() else {}
+        return Outcome(code, found, self.spark, document["output"]["uri"], document["rejects_uri"])
+
+
+@pytest.fixture
+def drop(tmp_path: Path, ingest: ModuleType, spark: SparkSession) -> Drop:
+    return Drop(tmp_path, ingest, spark)
+
+
+@pytest.fixture(scope="module")
+def module_drop(tmp_path_factory: pytest.TempPathFactory, ingest: ModuleType, spark: SparkSession) -> Drop:
+    return Drop(tmp_path_factory.mktemp("drop"), ingest, spark)
+
+
+@pytest.fixture
+def bucket(endpoint_url: str) -> Any:
+    """A versioned bucket of its own."""
+    s3 = boto3.resource(
+        "s3", endpoint_url=endpoint_url, region_name="eu-central-1", aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )  # fmt: skip
+    made = s3.create_bucket(
+        Bucket=f"drop-{uuid.uuid4().hex[:12]}",
+        CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+    )
+    made.Versioning().enable()
+    return made
