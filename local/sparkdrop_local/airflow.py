@@ -30,6 +30,14 @@ _HERE = Path(__file__).resolve().parent
 _FOREIGN = ("AIRFLOW", "AWS_", "SPARKDROP_", "PYTHON")
 # what sets the local system itself, such as an EMR cluster's start-up delay
 _OWN = "SPARKDROP_LOCAL_"
+# what the caller may set for the pipelines and the maintenance DAG: they name no resource of AWS
+_SETTABLE = (
+    "SPARKDROP_JOBS_DIR",
+    "SPARKDROP_REUSE",
+    "SPARKDROP_SENSOR_POLL",
+    "SPARKDROP_STEP_POLL",
+    "SPARKDROP_SWEEP_SCHEDULE",
+)
 _WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -56,9 +64,11 @@ def build_base_environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 def build_airflow_environment(
-    home: Path, *, port: int, dags: Path, configs: Path, login: Login
+    home: Path, inherited: Mapping[str, str], *, port: int, dags: Path, configs: Path, login: Login
 ) -> dict[str, str]:
     """Airflow's settings for one machine, and what the project reads beside them.
+
+    Of the caller's environment it takes what pipelines may read and a person may set.
 
     Every option is described in https://airflow.apache.org/docs/apache-airflow/3.3.2/configurations-ref.html.
     """
@@ -93,6 +103,7 @@ def build_airflow_environment(
         "SPARKDROP_CONFIG_DIR": str(configs),
         "SPARKDROP_JOBS_DIR": str(REPOSITORY / "include" / "spark_jobs"),
         "SPARKDROP_STEP_POLL": "1s",
+        **{name: inherited[name] for name in _SETTABLE if name in inherited},
     }
 
 

@@ -115,6 +115,7 @@ def _build_children(request: Request, system: LocalSystem) -> Iterator[Child]:
         return
     env = base | airflow.build_airflow_environment(
         request.home,
+        os.environ,
         port=system.ports["airflow"],
         dags=request.dags,
         configs=request.configs,
