@@ -18,7 +18,7 @@ LOCAL_SETTINGS = REPOSITORY / "local" / "sparkdrop_local" / "airflow_config" / "
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     return airflow.build_airflow_environment(
-        tmp_path, port=8123, dags=tmp_path / "dags", configs=tmp_path / "configs", login=LOGIN
+        tmp_path, {}, port=8123, dags=tmp_path / "dags", configs=tmp_path / "configs", login=LOGIN
     )
 
 
@@ -70,7 +70,7 @@ def test_loopback_goes_past_a_proxy(name):
 
 def test_every_start_has_its_own_secrets(environment, tmp_path):
     again = airflow.build_airflow_environment(
-        tmp_path, port=8123, dags=tmp_path / "dags", configs=tmp_path / "configs", login=LOGIN
+        tmp_path, {}, port=8123, dags=tmp_path / "dags", configs=tmp_path / "configs", login=LOGIN
     )
     secret = {"AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"}
 
