@@ -2,7 +2,8 @@
 
 It reads the stage's settings file and the feature flags of ``cdk.json``, calls no AWS, needs no Docker: the
 same commit gives the same templates, byte by byte. The CDK CLI starts it as ``cdk.json`` says, and passes its
-context (``-c stage=dev -c destroy-data=dev``) and its output folder through the environment.
+context (``-c stage=dev -c destroy-data=dev``) and its output folder through the environment. There
+Python runs with ``-P``: in this folder ``constructs`` is ours and would hide the library of that name.
 """
 
 from __future__ import annotations
