@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     with ExitStack() as stack:
         try:
             start(home, options.port, stack)
-        except (SparkdropError, OSError) as error:
+        except SparkdropError as error:
             sys.stderr.write(f"{error}\n")
             return 1
         stopping.wait()
@@ -54,8 +54,7 @@ def start(home: Path, port: int, stack: ExitStack) -> None:
     """Serve, deploy, and say so in ``aws.json``; what is to be undone goes on the stack.
 
     Raises:
-        EmulationError: The templates cannot be synthesized or deployed.
-        OSError: The port is taken.
+        EmulationError: The templates cannot be synthesized or deployed, or the port is taken.
     """
     began = time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -84,4 +83,9 @@ def emr_settings(home: Path) -> EmrSettings:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # all is closed by now; taking moto's modules apart one by one takes seconds on a busy machine
+    os._exit(_code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ def build_application() -> WSGIApplication:
     """
     # a host like bucket.127.0.0.1 is nobody's, and names in paths are buckets only
     os.environ.setdefault("S3_IGNORE_SUBDOMAIN_BUCKETNAME", "true")
-    # what moto says that it skips is set by sparkdrop_local.aws.completion
+    # what moto says that it skips, twice each, is set by sparkdrop_local.aws.completion
+    warnings.filterwarnings("ignore", message="Tried to parse .* but it's not supported by moto")
     logging.getLogger("moto").addFilter(
         lambda record: "No Moto CloudFormation support" not in str(record.msg)
     )

@@ -21,7 +21,7 @@ _METADATA_NAME = re.compile(rb"^x-amz-meta-[^:\r\n]+", re.IGNORECASE | re.MULTIL
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc] # waitress ships no types
-    """Keeps the names of user metadata, which WSGI cannot carry.
+    """Keeps the names of user metadata, which WSGI cannot carry, and takes empty bodies.
 
     S3 stores them in lower case; waitress drops those with an underscore, and WSGI capitalizes the rest:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
@@ -32,6 +32,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc] # waitress ships no types
     def parse_header(self, header_plus: bytes) -> None:
         """Parse as waitress does, then collect the metadata."""
         super().parse_header(header_plus)
+        if self.body_rcv is None:
+            # waitress 3 would wait for ever for the rest of an empty body that was announced with
+            # Expect: 100-continue, as boto3 announces an empty file
+            self.expect_continue = False
         self.metadata = {}
         for line in get_header_lines(header_plus.partition(b"\r\n")[2]):
             name, _, value = line.partition(b":")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import waitress
 
 from sparkdrop_local.aws.channel import Channel
+from sparkdrop_local.aws.errors import EmulationError
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -50,9 +51,21 @@ def start_server(application: WSGIApplication, port: int = 0) -> RunningServer:
     """Listen on a port of 127.0.0.1, 0 for a free one, and serve in the background.
 
     Raises:
-        OSError: The port is taken.
+        EmulationError: The port is taken.
     """
-    server = waitress.create_server(
+    try:
+        server = _create_server(application, port)
+    except OSError as error:
+        raise EmulationError(f"port {port} of {HOST} is taken: give another --port") from error
+    server.channel_class = Channel
+    thread = threading.Thread(target=server.run, name="aws-server", daemon=True)
+    thread.start()
+    return RunningServer(port=int(server.effective_port), _server=server, _thread=thread)
+
+
+# waitress ships no types
+def _create_server(application: WSGIApplication, port: int) -> Any:  # noqa: ANN401
+    return waitress.create_server(
         application,
         host=HOST,
         port=port,
@@ -66,7 +79,3 @@ def start_server(application: WSGIApplication, port: int = 0) -> RunningServer:
         send_bytes=1,
         asyncore_use_poll=True,
     )
-    server.channel_class = Channel
-    thread = threading.Thread(target=server.run, name="aws-server", daemon=True)
-    thread.start()
-    return RunningServer(port=int(server.effective_port), _server=server, _thread=thread)
