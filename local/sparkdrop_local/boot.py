@@ -72,12 +72,16 @@ def run(request: Request, report: Callable[[LocalSystem], None]) -> LocalSystem:
 
 
 def build_plan(request: Request, before: LocalSystem | None) -> Plan:
-    """Settle ports and login, and describe every process."""
+    """Settle ports and login, and describe every process.
+
+    Raises:
+        LocalSystemError: a port that was asked for is taken.
+    """
     last = before.ports if before else {}
-    ports = {"aws": request.aws_port or processes.pick_port(last.get("aws"))}
+    ports = {"aws": _settle_port("--port", request.aws_port, last.get("aws"))}
     login = None
     if not request.only_aws:
-        ports["airflow"] = request.airflow_port or processes.pick_port(last.get("airflow"))
+        ports["airflow"] = _settle_port("--airflow-port", request.airflow_port, last.get("airflow"))
         login = airflow.make_login()
     url = f"http://127.0.0.1:{ports['airflow']}" if "airflow" in ports else None
     system = LocalSystem(
@@ -102,6 +106,15 @@ def build_plan(request: Request, before: LocalSystem | None) -> Plan:
         return known | ({"SPARKDROP_AIRFLOW_URL": url} if url else {})
 
     return Plan(system, _build_children(request, system), find_waiting, read_environment)
+
+
+def _settle_port(option: str, wanted: int | None, last: int | None) -> int:
+    port = processes.pick_port(wanted or last)
+    if wanted not in (None, port):
+        raise LocalSystemError(
+            f"port {wanted} on 127.0.0.1 is taken: leave out {option}, or name another one"
+        )
+    return port
 
 
 def _build_children(request: Request, system: LocalSystem) -> Iterator[Child]:

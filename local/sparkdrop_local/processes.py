@@ -32,7 +32,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, so that the terminal's Ctrl-C reaches only its supervisor."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as out:
+    # for its owner only: a log can tell a login
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as out:
         return subprocess.Popen(
             list(command),
             env=dict(env),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,19 @@ def test_up_without_pipeline_files_says_what_is_missing(tmp_path):
 
     assert said.exit_code == 1
     assert str(tmp_path / "nowhere") in said.stderr.replace("\n", "")
+
+
+def test_a_port_that_is_taken_is_named_with_its_option(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        said = invoke("up", "--only", "aws", "--home", str(tmp_path), "--port", str(port))
+
+    assert said.exit_code == 1
+    assert f"port {port} on 127.0.0.1 is taken: leave out --port" in said.stderr
+    assert load_system(tmp_path) is None
 
 
 def test_logs_name_the_process_only_where_there_are_several(tmp_path):

@@ -92,7 +92,8 @@ def test_a_ready_system_tells_of_its_processes_to_its_owner_only(start, tmp_path
     assert system.up
     assert system.environment == {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     assert system.ready_seconds < DEADLINE_SECONDS
-    assert stat.S_IMODE(system_file(tmp_path).stat().st_mode) == 0o600
+    private = [system_file(tmp_path), *(one.log for one in system.processes)]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in private} == {0o600}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
