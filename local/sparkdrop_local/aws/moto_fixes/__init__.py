@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sparkdrop_local.aws.moto_fixes import bucket_policies, long_polls, s3_events
+from sparkdrop_local.aws.moto_fixes import bucket_notifications, bucket_policies, long_polls, s3_events
 
 
 def apply_fixes() -> None:
     """Mend moto in this process; a second call changes nothing."""
     s3_events.apply()
+    bucket_notifications.apply()
     bucket_policies.apply()
     long_polls.apply()
