@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from sparkdrop_local import boot
 from sparkdrop_local.boot import Request
+from sparkdrop_local.demo import demo_command
 from sparkdrop_local.display import (
     Announcement,
     Progress,
@@ -35,8 +36,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def register(parent: typer.Typer) -> None:
-    """Add the `local` group to the `sparkdrop` command."""
+    """Add the `local` group and the demo to the `sparkdrop` command."""
     parent.add_typer(app, name="local")
+    parent.command("demo")(demo_command)
 
 
 @app.command()
