@@ -100,9 +100,11 @@ def find_runtime(cache: Path | None = None) -> SparkRuntime:
     from sparkdrop_local.spark_archive import archive_of  # that module builds on this one
 
     cache = cache or cache_dir()
+    jars_dir = require_jars(
+        cache
+    )  # first: it is the part that is missing most often, and costs nothing to ask
     jdk = require_jdk()
     home = spark_home()
-    jars_dir = require_jars(cache)
     runtime = SparkRuntime(
         jdk=jdk, home=home, jars_dir=jars_dir, launcher_flags=ask_launcher_flags(jdk, home)
     )

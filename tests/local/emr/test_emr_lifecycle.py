@@ -121,6 +121,15 @@ def test_a_busy_cluster_is_not_idle(emr):
     assert emr.states(cluster) == ["COMPLETED"]
 
 
+def test_a_protected_cluster_is_not_ended_for_being_idle(emr):
+    cluster = emr.run(AutoTerminationPolicy={"IdleTimeout": 60}, instances={"TerminationProtected": True})
+    ended = emr.run(AutoTerminationPolicy={"IdleTimeout": 120})
+    emr.wait_cluster(ended, "TERMINATED")  # idle for twice as long
+    assert emr.cluster(cluster)["Status"]["State"] == "WAITING"
+    emr.client.set_termination_protection(JobFlowIds=[cluster], TerminationProtected=False)
+    emr.wait_cluster(cluster, "TERMINATED")
+
+
 def test_an_idle_policy_can_be_read_changed_and_removed(emr):
     cluster = emr.run(AutoTerminationPolicy={"IdleTimeout": 604_800})
     policy = {"ClusterId": cluster}
