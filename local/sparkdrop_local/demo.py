@@ -132,9 +132,11 @@ def _upload(drops: list[Drop], s3: Any) -> list[tuple[str, Any]]:  # noqa: ANN40
     stderr.print(f"uploading {len(drops)} files, {total / 2**20:.1f} MiB")
     with show_bytes(total, quiet=False, console=stderr) as report_bytes:
         landings = list(Uploader(client=s3).upload_all(drops, report_bytes))
-    failed = [f"{each.drop.path.name}: {each.error}" for each in landings if each.error]
+    failed = [each for each in landings if each.error]
     if failed:
-        raise LocalSystemError("not uploaded: " + "; ".join(failed))
+        raise LocalSystemError(
+            f"{len(failed)} of {len(drops)} files were not uploaded; the first of them: {failed[0].error}"
+        )
     landings.sort(key=lambda landing: (landing.drop.pipeline, landing.drop.key))
     return [(each.drop.pipeline, each.arrival) for each in landings]
 

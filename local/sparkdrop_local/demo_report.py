@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from sparkdrop_local.demo_figures import Figures, Sample
 
-_COLUMNS_SHOWN = 10
+_GAP = 2
+"""Blanks between two columns of a table without lines."""
 
 
 def print_figures(figures: Figures, *, out: Console, problems: Console) -> None:
@@ -26,7 +27,7 @@ def print_figures(figures: Figures, *, out: Console, problems: Console) -> None:
     for name, sample in figures.samples.items():
         if sample.first_rows:
             out.print(f"\nThe first rows of {name}, from {escape(sample.uri or '')}")
-            out.print(build_sample_table(sample))
+            out.print(build_sample_table(sample, out.width))
     for problem in figures.problems:
         problems.print(f"[red]error:[/red] {escape(problem)}")
 
@@ -75,17 +76,27 @@ def _format_seconds(seconds: float | None) -> str:
     return "never" if seconds is None else f"{seconds:.1f} s"
 
 
-def build_sample_table(sample: Sample) -> Table:
-    """The first rows; of a wide table the first columns, and how many are left out."""
+def build_sample_table(sample: Sample, width: int) -> Table:
+    """The first rows: as many whole columns as the width has room for, and how many are left out."""
     names = [name for name in sample.first_rows[0] if not name.startswith("_")]
-    shown, left = names[:_COLUMNS_SHOWN], names[_COLUMNS_SHOWN:]
-    table = Table(*shown, box=None, pad_edge=False)
-    if left:
-        table.add_column(f"and {len(left)} more")
+    shown = _choose_columns(sample, names, width)
+    left = len(names) - len(shown)
+    caption = f"and {left} columns more" if left else None
+    table = Table(*shown, box=None, pad_edge=False, caption=caption, caption_justify="left")
     for row in sample.first_rows:
-        table.add_row(*(_format_cell(row[name]) for name in shown))
+        table.add_row(*(Text(_format_cell(row[name])) for name in shown))
     return table
 
 
-def _format_cell(value: Any) -> Text:  # noqa: ANN401 - whatever a Parquet column holds
-    return Text("" if value is None else str(value))
+def _choose_columns(sample: Sample, names: list[str], width: int) -> list[str]:
+    shown: list[str] = []
+    for name in names:
+        width -= max(len(name), *(len(_format_cell(row[name])) for row in sample.first_rows)) + _GAP
+        if width < 0 and shown:
+            break
+        shown.append(name)
+    return shown
+
+
+def _format_cell(value: object) -> str:
+    return "" if value is None else str(value)
