@@ -87,6 +87,10 @@ def test_a_full_batch_does_not_wait():
     assert len(plan_batch(young, by_bytes, NOW).entries) == 2
 
 
+def test_without_a_wait_a_clock_that_is_behind_does_no_harm():
+    assert plan_batch([make_entry(1, 7_200)], BatchLimits(5), NOW).entries
+
+
 def test_one_file_over_the_limit_is_a_batch_of_its_own():
     big = [make_entry(1, 0, 1_000), make_entry(2, 1, 1)]
     plan = plan_batch(big, BatchLimits(10, 100), NOW)

@@ -12,8 +12,6 @@ from sparkdrop.core.uploads import Arrival, make_ulid, upload_identity
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 START = datetime(2006, 3, 14, tzinfo=UTC)
 times = st.integers(0, 7_000_000_000_000).map(lambda number: START + timedelta(milliseconds=number))
-    lambda ms: datetime(2006, 3, 14, tzinfo=UTC) + timedelta(milliseconds=ms)
-)
 arrivals = st.builds(
     Arrival,
     bucket=names,

@@ -74,7 +74,8 @@ def plan_batch(waiting: Sequence[InboxEntry], limits: BatchLimits, now: datetime
         total_bytes += entry.arrival.bytes
     entries = tuple(taken.values())
     full = full or len(entries) == limits.max_files or (limits.max_bytes or total_bytes + 1) <= total_bytes
-    if entries and not full:
+    # without a wait nothing is asked of the clock, which may be behind S3's
+    if entries and not full and limits.max_wait:
         ripe_at = entries[0].arrival.arrived_at + limits.max_wait
         if ripe_at > now:
             return BatchPlan(entries=(), wait_until=ripe_at)
