@@ -64,7 +64,7 @@ def claim_batch(
     """
     head = ledger.read_batch(run.batch_id)
     if head is None:
-        waiting = choose() if choose else ledger.read_inbox(run.pipeline, limits.max_files + 1)
+        waiting = choose() if choose else _read_waiting(ledger, run.pipeline, limits.max_files + 1)
         plan = plan_batch(waiting, limits, ledger.now())
         if not plan.entries:
             return Claim(None, wait_until=plan.wait_until)
@@ -83,3 +83,18 @@ def claim_batch(
     entries = ledger.claim_entries(head, ledger.read_batch_entries(head))
     more = ledger.is_waiting(run.pipeline)
     return Claim(head if entries else None, tuple(entries), more)
+
+
+def _read_waiting(ledger: Ledger, pipeline: str, many: int) -> list[InboxEntry]:
+    """Read what waits and can be claimed, oldest first.
+
+    Redelivered events put entries back whose uploads are done. Were a batch made of nothing else, its run
+    would end as skipped, and nobody would be woken for what waits behind them.
+    """
+    seen: list[InboxEntry] = []
+    while (waiting := ledger.read_inbox(pipeline, many)[:many]) != seen:
+        claimable = ledger.drop_over(pipeline, waiting)
+        if claimable or len(waiting) < many:
+            return claimable
+        seen = waiting
+    return []

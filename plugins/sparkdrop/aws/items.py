@@ -36,8 +36,11 @@ SHARDS = 4
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 """
 
-ENTRIES_A_CHUNK = 200
-"""Uploads in one chunk of a batch: with keys of 1,024 bytes still under an item's 400 KB."""
+CHUNK_BYTES = 300_000
+"""A chunk of a batch's list: with its keys under an item's 400 KB.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
 
 T = TypeVar("T")
 Item = dict[str, Any]
@@ -164,15 +167,23 @@ def parse_entry(item: Item) -> InboxEntry:
     )
 
 
-def build_chunk_text(pipeline: str, entries: Iterable[InboxEntry]) -> str:
-    """A piece of a batch's list as JSON: a fifth of the size of DynamoDB's own lists and maps."""
-    return json.dumps(
-        [
-            {**build_upload_facts(pipeline, entry), "created_at": format_time(entry.arrival.arrived_at)}
-            for entry in entries
-        ],
-        separators=(",", ":"),
-    )
+def build_chunk_texts(pipeline: str, entries: Iterable[InboxEntry]) -> list[str]:
+    """A batch's list in pieces, as JSON: a fifth of the size of DynamoDB's own lists and maps.
+
+    Cut by bytes and not by number: a key is up to 1,024 bytes, some of which JSON writes as several.
+    """
+    chunks: list[list[str]] = []
+    size = CHUNK_BYTES
+    for entry in entries:
+        facts = {**build_upload_facts(pipeline, entry), "created_at": format_time(entry.arrival.arrived_at)}
+        text = json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
+        length = len(text.encode()) + 1
+        if size + length > CHUNK_BYTES:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(text)
+        size += length
+    return [f"[{','.join(chunk)}]" for chunk in chunks]
 
 
 def parse_chunk_text(text: str) -> list[InboxEntry]:

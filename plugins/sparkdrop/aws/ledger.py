@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from sparkdrop.aws.items import (
-    ENTRIES_A_CHUNK,
     BatchState,
     Item,
     batch_key,
-    build_chunk_text,
+    build_chunk_texts,
     build_inbox_item,
     build_upload_facts,
     chunk_key,
-    chunked,
     format_time,
     inbox_key,
     inbox_partitions,
@@ -34,7 +32,7 @@ from sparkdrop.aws.table import Table
 from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.errors import LedgerError
-from sparkdrop.core.uploads import UploadState
+from sparkdrop.core.uploads import UploadState, upload_identity
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -129,6 +127,25 @@ class Ledger:
             [{"DeleteRequest": {"Key": marshal(inbox_key(pipeline, entry))}} for entry in entries]
         )
 
+    def drop_over(self, pipeline: str, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
+        """Drop the entries whose attempt was claimed before; the answer is those that can be claimed now.
+
+        An entry whose upload a batch holds for an earlier attempt is neither: it stays where it is.
+        """
+        items = {
+            upload_identity(item["upload_id"]): item for item in self.read_uploads(map(_get_id, entries))
+        }
+        over: list[InboxEntry] = []
+        claimable: list[InboxEntry] = []
+        for entry in entries:
+            item = items.get(upload_identity(entry.upload_id))
+            if item is not None and item["attempt"] >= entry.attempt:
+                over.append(entry)
+            elif item is None or item["state"] != UploadState.CLAIMED:
+                claimable.append(entry)
+        self.drop(pipeline, over)
+        return claimable
+
     def read_inbox(self, pipeline: str, limit: int) -> list[InboxEntry]:
         """Read what waits and is due, oldest first: at least `limit` entries where there are as many."""
         shards = (self._read_shard(partition, limit) for partition in inbox_partitions(pipeline))
@@ -167,9 +184,9 @@ class Ledger:
         No entries close the batch: its run has nothing to do, and no other task of it may decide otherwise.
         The answer is the head that stands, which may be an earlier one.
         """
-        chunks = list(chunked(entries, ENTRIES_A_CHUNK))
+        chunks = build_chunk_texts(pipeline, entries)
         for number, chunk in enumerate(chunks):
-            self.table.put({**chunk_key(batch_id, number), "entries": build_chunk_text(pipeline, chunk)})
+            self.table.put({**chunk_key(batch_id, number), "entries": chunk})
         now = self.now()
         head = {
             **batch_key(batch_id),
@@ -211,9 +228,12 @@ class Ledger:
         An upload whose attempt is over (a redelivered event, or another batch was faster) loses its inbox
         entry and is not part of the batch. Doing it again changes nothing but the history's times.
         """
+        # Before anything is claimed: a sweep has to find a batch that holds something, whoever dies here.
+        self.table.put(open_batch_key(head.batch_id))
         held = transact_each(self.table.client, [self._build_claim(head, entry) for entry in entries])
-        lost = [entry for entry, is_held in zip(entries, held, strict=True) if not is_held]
-        self.drop(head.pipeline, lost)
+        self.drop_over(
+            head.pipeline, [entry for entry, is_held in zip(entries, held, strict=True) if not is_held]
+        )
         kept = [entry for entry, is_held in zip(entries, held, strict=True) if is_held]
         facts = {
             "batch_state": BatchState.CLAIMED.value,
@@ -221,9 +241,7 @@ class Ledger:
             "bytes": sum(entry.arrival.bytes for entry in kept),
         }
         self._update_head(head.batch_id, facts, remove=("job_flow_id", "step_name", "step_id"))
-        if kept:
-            self.table.put(open_batch_key(head.batch_id))
-        else:
+        if not kept:
             self.close_batch(head.batch_id, BatchState.EMPTY)
         return kept
 
@@ -312,6 +330,10 @@ class Ledger:
 
     def _build_put(self, item: Item | dict[str, str]) -> dict[str, Any]:
         return {"TableName": self.table.name, "Item": marshal(item)}
+
+
+def _get_id(entry: InboxEntry) -> str:
+    return entry.upload_id
 
 
 def _parse_head(item: Item) -> BatchHead:
