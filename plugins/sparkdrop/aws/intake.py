@@ -62,7 +62,9 @@ def select_again(ledger: Ledger, arrivals: Iterable[Arrival]) -> Selection:
         if item.get("state") == UploadState.CLAIMED:
             busy.append(arrival)
         else:
-            entries.append(InboxEntry(arrival.upload_id, arrival, _next_attempt(item)))
+            # a listing's time may differ from the event's: the upload keeps the id that it got first
+            upload_id = str(item.get("upload_id", arrival.upload_id))
+            entries.append(InboxEntry(upload_id, arrival, _next_attempt(item)))
     return Selection(tuple(entries), tuple(busy))
 
 
