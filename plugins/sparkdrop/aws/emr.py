@@ -32,7 +32,8 @@ class StepEnd:
     """How a step stands.
 
     Attributes:
-        state: EMR's word: PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED.
+        state: EMR's word: PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, INTERRUPTED; UNKNOWN where EMR
+            knows no such step any more.
         reason: why it failed, in the driver's own last lines where EMR has them.
         log: the URI of the log to read, or of the folder where it will be.
     """
@@ -101,7 +102,12 @@ class Emr:
         The reason is the end of the driver's stderr where it has reached S3 (EMR takes about five minutes),
         else what EMR says, else why the cluster ended.
         """
-        status: Any = self.client.describe_step(ClusterId=job_flow_id, StepId=step_id)["Step"]["Status"]
+        try:
+            status: Any = self.client.describe_step(ClusterId=job_flow_id, StepId=step_id)["Step"]["Status"]
+        except self.client.exceptions.InvalidRequestException as error:
+            # EMR forgets a job flow after two months
+            reason = f"EMR knows nothing of step {step_id} of job flow {job_flow_id} any more: {error}"
+            return StepEnd("UNKNOWN", reason, None)
         if status["State"] in {*LIVE_STEP_STATES, "COMPLETED"}:
             return StepEnd(status["State"], None, None)
         cluster: Any = self.client.describe_cluster(ClusterId=job_flow_id)["Cluster"]

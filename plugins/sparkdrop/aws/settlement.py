@@ -80,7 +80,12 @@ class BatchSettler:
         return self._succeed(pipeline, head)
 
     def fail(self, pipeline: Pipeline, head: BatchHead, reason: str, log: str | None = None) -> Settlement:
-        """End a batch that failed: uploads with attempts left wait for the next, the others have FAILED."""
+        """End a batch that failed: uploads with attempts left wait for the next, the others have FAILED.
+
+        What the batch has written goes first: a job may die after it committed its output, and the next batch
+        would write the same rows once more.
+        """
+        self._storage.delete_folder(locate_batch(pipeline, self._deployment, head.batch_id).output)
         retry_at = self._ledger.now() + pipeline.retries.delay
         facts = {"reason": reason[-_REASON_LIMIT:], "log": log}
         outcomes = [

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.emr_request import locate_program
-from sparkdrop.core.errors import ConfigError, Problem
+from sparkdrop.core.errors import ConfigError, Problem, StorageError
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.report import BatchReport
 from sparkdrop.core.uploads import Arrival
@@ -85,6 +85,23 @@ class Storage:
             if _is_not_found(error):
                 return None
             raise
+
+    def delete_folder(self, uri: str) -> None:
+        """Delete every object under a folder; an empty one is no error."""
+        bucket, key = split_uri(uri)
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=f"{key.rstrip('/')}/"
+        )
+        for page in pages:
+            found: Any = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
+            if not found:
+                continue
+            answer = self.client.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
+            for error in answer.get("Errors", []):
+                raise StorageError(
+                    f"s3://{bucket}/{error.get('Key')} cannot be deleted: {error.get('Message')}; "
+                    "the role needs s3:DeleteObject there"
+                )
 
     def list_arrivals(self, bucket: str, prefix: str) -> Iterator[Arrival]:
         """List the objects under a prefix, each with its current version.

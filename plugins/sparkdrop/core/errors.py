@@ -6,6 +6,7 @@
     ├── ConfigError            a pipeline file, or the deployment's settings, cannot be used
     ├── NotAnArrivalError      a queue message that tells of no object
     ├── LedgerError            the ledger refuses a move
+    ├── StorageError           S3 refuses what has to be done
     ├── StepStillLiveError     a batch cannot be settled yet
     └── BatchFailedError       Spark, or the cluster under it, failed a batch
 
@@ -27,6 +28,10 @@ class NotAnArrivalError(SparkdropError):
 
 class LedgerError(SparkdropError):
     """The ledger's record does not permit the move that was asked for."""
+
+
+class StorageError(SparkdropError):
+    """S3 does not do what has to be done."""
 
 
 class StepStillLiveError(SparkdropError):
