@@ -37,6 +37,8 @@ FIELDS = (
 """The fields of an upload, as commands and the API tell them; those without a value are None."""
 
 UploadView = dict[str, Any]
+_SMALLEST_PIECE = 25
+"""Items that are looked at together at least, however few are asked for."""
 
 
 def read_upload(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> UploadView | None:
@@ -57,7 +59,7 @@ def read_upload(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Upl
 def list_uploads(
     ledger: Ledger, *, pipeline: str | None = None, state: UploadState | None = None, limit: int = 100
 ) -> list[UploadView]:
-    """List the newest uploads first.
+    """List the newest uploads first, each once.
 
     Args:
         ledger: the ledger.
@@ -69,14 +71,16 @@ def list_uploads(
     if pipeline is not None:
         items = _query_index(ledger, "by_pipeline", "pipeline", pipeline)
     else:
-        items = heapq.merge(
-            *(_query_index(ledger, "by_state", "state", name) for name in wanted),
-            key=lambda item: str(item["upload_id"]),
-            reverse=True,
-        )
-    chosen = _drop_older_entries(item for item in items if item["state"] in wanted)
-    views = (view for piece in _pieces(chosen, limit) for view in _build_views(ledger, piece))
-    return list(islice((view for view in views if state is None or view["state"] == state), limit))
+        queries = (_query_index(ledger, "by_state", "state", name) for name in wanted)
+        items = heapq.merge(*queries, key=_get_id, reverse=True)
+    chosen = (item for item in _merge_items(items) if item["state"] in wanted)
+    pieces = (_follow_entries(ledger, piece) for piece in _pieces(chosen, max(limit, _SMALLEST_PIECE)))
+    views = (view for piece in pieces for view in _build_views(ledger, piece))
+    return list(islice((view for view in views if _is_wanted(view, pipeline, state)), limit))
+
+
+def _is_wanted(view: UploadView, pipeline: str | None, state: UploadState | None) -> bool:
+    return pipeline in {None, view["pipeline"]} and state in {None, view["state"]}
 
 
 def _stored_states(state: UploadState | None) -> Iterable[str]:
@@ -102,17 +106,40 @@ def _query_index(ledger: Ledger, index: str, attribute: str, value: str) -> Iter
     return (unmarshal(item) for page in pages for item in page["Items"])
 
 
-def _drop_older_entries(items: Iterable[Item]) -> Iterator[Item]:
-    """Of the items of one object version (an upload and its inbox entries) keep the one that moved last.
+def _get_id(item: Item) -> str:
+    return str(item["upload_id"])
+
+
+def _merge_items(items: Iterable[Item]) -> Iterator[Item]:
+    """Of the items of one object version (an upload and its inbox entries) keep the one that counts.
 
     They have one upload_id and so lie side by side, but for a listing's entry beside an event's.
     """
     seen: set[str] = set()
-    for upload_id, same in groupby(items, key=lambda item: str(item["upload_id"])):
+    for upload_id, same in groupby(items, key=_get_id):
         identity = upload_identity(upload_id)
         if identity not in seen:
             seen.add(identity)
-            yield max(same, key=lambda item: str(item["updated_at"]))
+            yield max(same, key=_rank)
+
+
+def _rank(item: Item) -> tuple[int, bool]:
+    """The latest attempt counts; of one attempt the upload and not its entry, which a redelivery puts back.
+
+    An upload that waits for its next attempt tells more than the entry of that attempt: why the last one
+    failed.
+    """
+    is_upload = not item["pk"].startswith("inbox#")
+    is_waiting = is_upload and item["state"] == UploadState.PENDING
+    return (item["attempt"] + is_waiting, is_upload)
+
+
+def _follow_entries(ledger: Ledger, items: Sequence[Item]) -> list[Item]:
+    """Replace entries of attempts that were claimed before by their uploads, which know what came of it."""
+    entries = [item for item in items if item["pk"].startswith("inbox#")]
+    found = ledger.read_uploads(map(_get_id, entries)) if entries else []
+    uploads = {upload_identity(item["upload_id"]): item for item in found}
+    return [max(item, uploads.get(upload_identity(_get_id(item)), item), key=_rank) for item in items]
 
 
 def _find_waiting(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Item | None:
