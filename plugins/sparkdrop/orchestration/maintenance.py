@@ -84,6 +84,10 @@ class SweepOperator(BaseOperator):
         except StepStillLiveError as error:
             self.log.warning("%s", error)
             return False
+        except Exception:
+            # the other batches are settled and the pipelines woken all the same
+            self.log.exception("Batch %s cannot be settled; the next sweep tries again", head.batch_id)
+            return False
         self.log.warning("Settled batch %s of a dead run: %s", head.batch_id, settlement.states)
         return True
 
