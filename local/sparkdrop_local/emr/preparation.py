@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 # What every process may see of ours; credentials and Airflow's settings are not among it.
-_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TZ", "USER", "SSL_CERT_FILE")
+_PASSED_ON = (
+    *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TZ", "USER", "SSL_CERT_FILE"),
+    "SPARKDROP_SYSTEM_ID",  # the mark by which whatever started us finds and stops what we leave behind
+)
 _NO_COMMAND = "Cannot run program"
 
 
