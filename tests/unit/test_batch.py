@@ -19,7 +19,10 @@ def make_entry(number, seconds=0, size=10, attempt=1):
 
 
 entries = st.builds(
-    make_entry, st.integers(0, 30), st.integers(0, 3_600), st.integers(0, 100), st.integers(1, 3)
+    lambda number, seconds, attempt: make_entry(number, seconds, number * 37 % 101, attempt),
+    st.integers(0, 30),
+    st.integers(0, 3_600),
+    st.integers(1, 3),
 )
 waiting_lists = st.lists(entries, max_size=40)
 limits = st.builds(

@@ -83,12 +83,14 @@ class Emr:
         self.client.terminate_job_flows(JobFlowIds=[job_flow_id])
 
     def find_step(self, job_flow_id: str, name: str) -> str | None:
-        """Find the step of that name, however it stands."""
-        for page in self.client.get_paginator("list_steps").paginate(ClusterId=job_flow_id):
-            for step in page["Steps"]:
-                if step["Name"] == name:
-                    return step["Id"]
-        return None
+        """Find the step of that name, however it stands; a job flow that EMR forgot has none."""
+        pages = self.client.get_paginator("list_steps").paginate(ClusterId=job_flow_id)
+        try:
+            return next(
+                (step["Id"] for page in pages for step in page["Steps"] if step["Name"] == name), None
+            )
+        except self.client.exceptions.InvalidRequestException:
+            return None
 
     def cancel_step(self, job_flow_id: str, step_id: str) -> None:
         """Cancel a step, and stop it if it is running."""

@@ -1,0 +1,166 @@
+"""How objects come into the inboxes: by events, by listings, by a person's word."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sparkdrop.aws.claims import claim_batch
+from sparkdrop.aws.intake import record_arrivals, select_again
+from sparkdrop.aws.items import BatchState
+from sparkdrop.aws.ledger import UploadOutcome
+from sparkdrop.aws.storage import split_uri
+from sparkdrop.aws.watch import BucketWatch, reconcile_bucket
+from sparkdrop.core.errors import ConfigError, StorageError
+from sparkdrop.core.uploads import UNROUTED, UploadState
+
+from .conftest import PLENTY, make_entry, make_pipeline, make_run
+
+
+def finish(ledger, name, state=UploadState.SUCCEEDED):
+    claim = claim_batch(ledger, make_run(name), PLENTY)
+    ledger.settle(claim.head, [UploadOutcome(entry, state, {}) for entry in claim.entries])
+    ledger.close_batch(claim.head.batch_id, BatchState.SUCCEEDED)
+    return claim
+
+
+def put(storage, bucket, key, body=b"a\n1\n"):
+    storage.client.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def keys(entries):
+    return [entry.arrival.key for entry in entries]
+
+
+def route(_, key):
+    return "flights" if key.startswith("flights/") else None
+
+
+def test_arrivals_go_to_their_pipelines_and_the_rest_is_on_record(ledger):
+    arrivals = [make_entry(1).arrival, make_entry(2, key="x").arrival, make_entry(3).arrival]
+    assert record_arrivals(ledger, route, arrivals) == {"flights": 2, UNROUTED: 1}
+    assert keys(ledger.read_inbox("flights", 9)) == ["flights/1.csv", "flights/3.csv"]
+    assert keys(ledger.read_inbox(UNROUTED, 9)) == ["x"]
+    assert record_arrivals(ledger, route, []) == {}
+
+
+def test_a_replay_is_a_new_attempt_under_the_same_id(ledger):
+    ledger.record("flights", [make_entry(1)])
+    finish(ledger, "one")
+    listed = replace(
+        make_entry(1).arrival, arrived_at=make_entry(1).arrival.arrived_at + timedelta(seconds=2)
+    )
+    (entry,) = select_again(ledger, [listed]).entries
+    assert (entry.upload_id, entry.attempt) == (make_entry(1).upload_id, 2)
+    claim = claim_batch(ledger, make_run("two"), PLENTY, choose=lambda: [entry])
+    assert list(claim.entries) == [entry]
+
+
+def test_what_a_living_batch_holds_is_left_to_it(ledger):
+    ledger.record("flights", [make_entry(1)])
+    claim_batch(ledger, make_run("one"), PLENTY)
+    selection = select_again(ledger, [make_entry(1).arrival, make_entry(2).arrival])
+    assert selection.busy == (make_entry(1).arrival,)
+    assert selection.entries == (make_entry(2),)
+
+
+@pytest.mark.parametrize("bucket", ["sd-uploads", "sd-partner"])
+def test_a_watch_sees_each_object_version_once(ledger, storage, bucket):
+    for key in ("flights/1.csv", "flights/deep/2.csv", "flights/note.txt", "flights/folder/", "other/3.csv"):
+        put(storage, bucket, key, b"" if key.endswith("/") else b"1")
+
+    def watch():
+        patterns = ["flights/**.csv"]
+        return BucketWatch(ledger, storage, pipeline="flights", bucket=bucket, patterns=patterns)
+
+    ledger.now.at = datetime.now(UTC) + timedelta(hours=1)
+    first = watch()
+    assert first.look()
+    assert sorted(keys(finish(ledger, "one").entries)) == ["flights/1.csv", "flights/deep/2.csv"]
+    assert not first.look()
+    assert not watch().look(), "another run's watch asks the ledger"
+    put(storage, bucket, "flights/1.csv", b"another content")
+    assert first.look()
+    assert keys(finish(ledger, "two").entries) == ["flights/1.csv"]
+    assert not watch().look()
+
+
+def test_a_listing_and_an_event_mean_the_same_upload(ledger, storage):
+    put(storage, "sd-uploads", "flights/a b+%20ü.csv")
+    (listed,) = storage.list_arrivals("sd-uploads", "flights/")
+    head = storage.read_arrival("sd-uploads", "flights/a b+%20ü.csv")
+    assert head == listed
+    assert listed.version_id
+    event = replace(listed, arrived_at=listed.arrived_at - timedelta(seconds=7))
+    record_arrivals(ledger, route, [event])
+    ledger.now.at = datetime.now(UTC)
+    finish(ledger, "one")
+    woken = reconcile_bucket(ledger, storage, route, "sd-uploads", older_than=timedelta(hours=-1))
+    assert woken == set()
+    assert not ledger.is_waiting("flights")
+
+
+def test_a_reconciliation_finds_what_no_event_told_of_and_leaves_the_young(ledger, storage):
+    for key in ("flights/1.csv", "lost"):
+        put(storage, "sd-uploads", key)
+    ledger.now.at = datetime.now(UTC)
+    late = timedelta(minutes=15)
+    assert reconcile_bucket(ledger, storage, route, "sd-uploads", older_than=late) == set()
+    ledger.now.move(minutes=16)
+    assert reconcile_bucket(ledger, storage, route, "sd-uploads", older_than=late) == {"flights", UNROUTED}
+    assert keys(ledger.read_inbox("flights", 9)) == ["flights/1.csv"]
+
+
+def test_a_deleted_object_is_listed_no_more(storage):
+    put(storage, "sd-uploads", "flights/1.csv")
+    put(storage, "sd-uploads", "flights/1.csv", b"second")
+    (listed,) = storage.list_arrivals("sd-uploads", "")
+    assert listed.bytes == len(b"second")
+    storage.client.delete_object(Bucket="sd-uploads", Key="flights/1.csv")
+    assert list(storage.list_arrivals("sd-uploads", "")) == []
+    assert storage.read_arrival("sd-uploads", "flights/1.csv") is None
+
+
+def test_a_program_lies_under_its_content(storage, deployment, tmp_path):
+    here = deployment.model_copy(update={"jobs_dir": str(tmp_path)})
+    (tmp_path / "ingest.py").write_text("one")
+    first = storage.ensure_program(make_pipeline(), here)
+    assert storage.read_text(first) == "one"
+    put_at = storage.client.head_object(**dict(zip(("Bucket", "Key"), split_uri(first), strict=True)))
+    assert storage.ensure_program(make_pipeline(), here) == first
+    again = storage.client.head_object(**dict(zip(("Bucket", "Key"), split_uri(first), strict=True)))
+    assert again["LastModified"] == put_at["LastModified"]
+    (tmp_path / "ingest.py").write_text("two")
+    second = storage.ensure_program(make_pipeline(), here)
+    assert (storage.read_text(first), storage.read_text(second)) == ("one", "two")
+
+
+def test_a_program_in_s3_is_taken_as_it_is_and_a_missing_one_is_named(storage, deployment, tmp_path):
+    there = make_pipeline(job={"program": "s3://code/x.py"})
+    assert storage.ensure_program(there, deployment) == "s3://code/x.py"
+    with pytest.raises(ConfigError, match=r"there is no file 'ingest\.py'"):
+        storage.ensure_program(make_pipeline(), deployment.model_copy(update={"jobs_dir": str(tmp_path)}))
+
+
+def test_a_uri_is_cut_at_the_first_slash():
+    assert split_uri("s3://b/a/b c+%.csv") == ("b", "a/b c+%.csv")
+    assert split_uri("s3://b") == ("b", "")
+    assert split_uri("s3://b/s3://x") == ("b", "s3://x")
+
+
+def test_a_folder_is_deleted_and_its_neighbour_is_not(storage):
+    for number in range(3):
+        put(storage, "sd-curated", f"flights/batch=1/part-{number}")
+    put(storage, "sd-curated", "flights/batch=10/part-0")
+    storage.delete_folder("s3://sd-curated/flights/batch=1")
+    storage.delete_folder("s3://sd-curated/flights/batch=1")
+    left = storage.client.list_objects_v2(Bucket="sd-curated")["Contents"]
+    assert [found["Key"] for found in left] == ["flights/batch=10/part-0"]
+
+
+def test_what_cannot_be_deleted_is_an_error(storage, monkeypatch):
+    put(storage, "sd-curated", "o/1")
+    answer = {"Errors": [{"Key": "o/1", "Code": "AccessDenied", "Message": "Access Denied"}]}
+    monkeypatch.setattr(storage.client, "delete_objects", lambda **_: answer)
+    with pytest.raises(StorageError, match="s3://sd-curated/o/1 cannot be deleted: Access Denied"):
+        storage.delete_folder("s3://sd-curated/o")
