@@ -139,8 +139,9 @@ def demo_process(tmp_path):
     child = psutil.Process(int(process.stdout.readline()))
     yield process, child
     process.kill()
-    process.communicate()
+    # before the read of the output's end: the marked process holds the other end of the pipe
     processes.stop_marked(f"pretended-{tmp_path}", grace_seconds=1)
+    process.communicate()
 
 
 def wait_for_end(child):

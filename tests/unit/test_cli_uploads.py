@@ -150,9 +150,8 @@ def test_a_file_goes_to_the_first_folder_that_makes_a_key(pipeline, name, key):
     assert find_key(load()[pipeline], name) == key
 
 
-def test_a_key_that_another_pipeline_takes_is_refused(tmp_path):
+def test_a_file_of_another_pipeline_is_refused(tmp_path):
     pipelines = load()
-    # what the patterns' overlap check of one bucket cannot see: the same name asked of the wrong pipeline
     with pytest.raises(
         WrongDropError, match=r"'weather' does not accept 'x.csv.gz'; accepted: weather/\*/hourly"
     ):

@@ -9,7 +9,6 @@ from sparkdrop.aws.uploading import Drop
 from sparkdrop.core.errors import SparkdropError
 from sparkdrop.core.patterns import has_wildcard, match
 from sparkdrop.core.pipeline import Pipeline
-from sparkdrop.core.routing import Router
 
 
 class WrongDropError(SparkdropError):
@@ -39,7 +38,7 @@ def plan_drops(
     """Say where files go so that this pipeline takes them.
 
     Args:
-        pipelines: all pipelines: a key that another one's patterns match would go there.
+        pipelines: all pipelines; no two of them claim the same key, or they would not have loaded.
         name: the pipeline.
         paths: local files.
         uploads_bucket: the bucket of the pipelines that name none.
@@ -49,11 +48,10 @@ def plan_drops(
     """
     pipeline = find_pipeline(pipelines, name)
     bucket = pipeline.arrival.bucket or uploads_bucket
-    router = Router(pipelines.values(), uploads_bucket)
     drops = []
     for path in paths:
         key = find_key(pipeline, path.name)
-        if key is None or router.route(bucket, key) != name:
+        if key is None:
             accepted = ", ".join(pipeline.arrival.keys)
             raise WrongDropError(
                 f"{path}: pipeline {name!r} does not accept {path.name!r}; accepted: {accepted}"
