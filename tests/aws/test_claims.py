@@ -146,6 +146,23 @@ def test_an_entry_of_a_later_attempt_stays_while_a_batch_holds_the_upload(ledger
     assert [entry.attempt for entry in claim_batch(ledger, make_run("three"), PLENTY).entries] == [2]
 
 
+def test_a_claim_takes_no_upload_that_another_batch_holds_by_now(ledger):
+    """The transaction decides, whatever was true when the inbox was read."""
+    ledger.record("flights", [make_entry(1)])
+    held = claim_batch(ledger, make_run("one"), PLENTY)
+    later = [make_entry(1), make_entry(1, attempt=2)]
+    for number, entry in enumerate(later):
+        run = make_run(f"other{number}")
+        ledger.record("flights", [entry])
+        names = {"pipeline": run.pipeline, "dag_id": run.dag_id, "run_id": run.run_id}
+        head = ledger.open_batch(run.batch_id, **names, entries=[entry])
+        assert ledger.claim_entries(head, [entry]) == []
+        assert ledger.read_batch(run.batch_id).state is BatchState.EMPTY
+    (item,) = ledger.read_uploads([make_entry(1).upload_id])
+    assert (item["batch_id"], item["attempt"]) == (held.head.batch_id, 1)
+    assert ledger.read_inbox("flights", 9) == [make_entry(1, attempt=2)]
+
+
 def test_a_claim_that_is_done_again_forgets_the_old_step(ledger):
     ledger.record("flights", [make_entry(1)])
     run = make_run("one")

@@ -1,0 +1,307 @@
+"""The operators, each run as Airflow runs it but for the worker."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.emr.models import emr_backends
+
+from sparkdrop.aws.claims import RunKey, claim_batch
+from sparkdrop.aws.emr import Emr
+from sparkdrop.aws.items import BatchState
+from sparkdrop.core.batch import BatchLimits, make_batch_id
+from sparkdrop.core.errors import StepStillLiveError
+from sparkdrop.core.uploads import UNROUTED
+from sparkdrop.orchestration.assets import WAKE_ALIAS
+from sparkdrop.orchestration.claim_operator import ClaimBatchOperator
+from sparkdrop.orchestration.emr_operators import AddStepOperator, CreateJobFlowOperator
+from sparkdrop.orchestration.maintenance import ReapOperator, ReconcileOperator, SweepOperator
+from sparkdrop.orchestration.publish_operator import PublishOperator
+
+from ..aws.conftest import START  # noqa: TID252 - the tests are no installed package
+from .conftest import FakeTaskInstance, make_context, make_pipeline, put_upload
+
+OUTPUT = Asset(name="flights_output", uri="s3://sd-curated/flights/")
+
+
+def claim(context, **settings):
+    return ClaimBatchOperator(task_id="claim_batch", pipeline=make_pipeline(**settings)).execute(context)
+
+
+def woken(context):
+    return [event.dest_asset_key.name for event in context["outlet_events"][WAKE_ALIAS].asset_alias_events]
+
+
+def read_manifest(services, claimed):
+    return json.loads(services.storage.read_text(claimed["manifest_uri"]))
+
+
+def test_what_waits_is_claimed_and_written_down_for_spark(services):
+    entry = put_upload(services, "flights/a b+%20ü.csv")
+    context = make_context()
+    claimed = claim(context)
+    assert (claimed["files"], claimed["bytes"], claimed["claim"]) == (1, 4, 1)
+    (file,) = read_manifest(services, claimed)["files"]
+    assert (file["key"], file["upload_id"]) == ("flights/a b+%20ü.csv", entry.upload_id)
+    assert file["version_id"] == entry.arrival.version_id
+    assert claimed["batch_id"] == make_batch_id("flights", "run1", START)
+    assert woken(context) == []
+
+
+@pytest.mark.usefixtures("services")
+def test_nothing_that_waits_is_a_skipped_run():
+    with pytest.raises(AirflowSkipException, match="nothing is waiting for flights"):
+        claim(make_context())
+
+
+def test_what_does_not_fit_wakes_the_pipeline_again(services):
+    for number in range(3):
+        put_upload(services, f"flights/{number}.csv")
+    context = make_context()
+    assert claim(context, batch={"max_files": 2})["files"] == 2
+    assert woken(context) == ["flights_inbox"]
+
+
+def test_a_retry_claims_the_same_and_nothing_new(services):
+    put_upload(services, "flights/1.csv")
+    first = claim(make_context())
+    put_upload(services, "flights/2.csv")
+    second = claim(make_context(ti=FakeTaskInstance(2)))
+    assert second == first | {"claim": 2}
+
+
+def test_a_batch_waits_for_more_to_come_along(services):
+    put_upload(services, "flights/1.csv")
+    with pytest.raises(TaskDeferred) as deferred:
+        claim(make_context(), batch={"max_wait": "1h"})
+    assert deferred.value.method_name == "execute"
+    assert deferred.value.trigger.moment > datetime.now(UTC) + timedelta(minutes=50)
+    assert services.ledger.is_waiting("flights")
+
+
+def test_keys_and_prefix_of_the_form_are_taken_and_processed_again(services):
+    for key in ("flights/1.csv", "flights/2.csv", "old/3.csv", "old/4.csv"):
+        put_upload(services, key)
+    claim(make_context(keys=["flights/1.csv"]))
+    services.ledger.close_batch(make_batch_id("flights", "run1", START), BatchState.FAILED)
+    context = make_context("run2", keys=["s3://sd-uploads/flights/2.csv"], prefix="old/")
+    claimed = claim(context)
+    manifest = read_manifest(services, claimed)
+    assert sorted(file["key"] for file in manifest["files"]) == ["flights/2.csv", "old/3.csv", "old/4.csv"]
+
+
+def test_a_key_that_is_not_there_fails_at_once_and_claims_nothing(services):
+    put_upload(services, "flights/1.csv")
+    with pytest.raises(AirflowFailException, match=r"s3://sd-uploads/flights/9\.csv"):
+        claim(make_context(keys=["flights/1.csv", "flights/9.csv"]))
+    assert services.ledger.read_open_batches() == []
+    assert services.ledger.is_waiting("flights")
+
+
+def test_objects_that_a_living_batch_holds_are_left_to_it(services):
+    put_upload(services, "flights/1.csv")
+    claim(make_context())
+    with pytest.raises(AirflowSkipException):
+        claim(make_context("run2", keys=["flights/1.csv"]))
+
+
+@pytest.fixture
+def claimed(services):
+    put_upload(services, "flights/1.csv")
+    return claim(make_context())
+
+
+@pytest.fixture
+def emr(services):  # noqa: ARG001 - it has to be there first
+    return boto3.client("emr")
+
+
+def create(claimed, try_number=1):
+    operator = CreateJobFlowOperator(task_id="create_job_flow", pipeline=make_pipeline())
+    return operator.execute(make_context(ti=FakeTaskInstance(try_number, claim_batch=claimed)))
+
+
+def test_a_retry_finds_the_job_flow_that_the_first_try_started(claimed, emr):
+    first = create(claimed)
+    assert create(claimed, 2) == first
+    (found,) = emr.list_clusters()["Clusters"]
+    tags = emr.describe_cluster(ClusterId=found["Id"])["Cluster"]["Tags"]
+    assert {"Key": "sparkdrop:batch_id", "Value": claimed["batch_id"]} in tags
+
+
+def test_a_retry_starts_a_job_flow_where_the_first_try_died_before_its_call(claimed, emr):
+    assert create(claimed, 2)
+    assert len(emr.list_clusters()["Clusters"]) == 1
+
+
+def add_step(claimed, job_flow_id, try_number=1):
+    operator = AddStepOperator(task_id="add_step", pipeline=make_pipeline(), job_flow_id=job_flow_id)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(make_context(ti=FakeTaskInstance(try_number, claim_batch=claimed)))
+    return deferred.value.trigger
+
+
+def test_a_step_is_submitted_once_and_written_down(services, claimed, emr):
+    job_flow_id = create(claimed)
+    trigger = add_step(claimed, job_flow_id)
+    assert add_step(claimed, job_flow_id, 2).serialize() == trigger.serialize()
+    (step,) = emr.list_steps(ClusterId=job_flow_id)["Steps"]
+    head = services.ledger.read_batch(claimed["batch_id"])
+    assert (head.state, head.job_flow_id, head.step_id) == (BatchState.RUNNING, job_flow_id, step["Id"])
+    assert trigger.serialize() == (
+        "sparkdrop.orchestration.step_trigger.StepTrigger",
+        {
+            "job_flow_id": job_flow_id,
+            "step_ids": [step["Id"]],
+            "waiter_delay": 15,
+            "waiter_max_attempts": 7 * 24 * 240,
+            "aws_conn_id": None,
+        },
+    )
+    arguments = step["Config"]["Args"]
+    assert arguments[:3] == ["spark-submit", "--deploy-mode", "cluster"]
+    assert arguments[-2:] == ["--manifest", claimed["manifest_uri"]]
+    assert services.storage.read_text(arguments[-3]), "the program is where the step looks for it"
+
+
+def test_a_claim_that_was_run_again_is_another_step(claimed, emr):
+    job_flow_id = create(claimed)
+    add_step(claimed, job_flow_id)
+    add_step(claimed | {"claim": 2}, job_flow_id, 2)
+    assert len(emr.list_steps(ClusterId=job_flow_id)["Steps"]) == 2
+
+
+def test_a_batch_that_is_over_gets_no_step(services, claimed, emr):
+    job_flow_id = create(claimed)
+    services.ledger.close_batch(claimed["batch_id"], BatchState.FAILED)
+    operator = AddStepOperator(task_id="add_step", pipeline=make_pipeline(), job_flow_id=job_flow_id)
+    with pytest.raises(AirflowFailException, match="clear claim_batch as well"):
+        operator.execute(make_context(ti=FakeTaskInstance(claim_batch=claimed)))
+    assert emr.list_steps(ClusterId=job_flow_id)["Steps"] == []
+
+
+def test_a_step_that_failed_fails_its_task_for_good():
+    operator = AddStepOperator(task_id="add_step", pipeline=make_pipeline(), job_flow_id="j-1")
+    with pytest.raises(AirflowFailException, match="terminal failure"):
+        operator.execute_complete(make_context(), {"status": "error", "message": "terminal failure"})
+
+
+def end_step(job_flow_id, state):
+    for step in emr_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].clusters[job_flow_id].steps:
+        step.state = state
+
+
+def publish(context):
+    return PublishOperator(task_id="publish", pipeline=make_pipeline(), output_asset=OUTPUT).execute(context)
+
+
+def test_a_batch_that_went_well_is_published(claimed):
+    job_flow_id = create(claimed)
+    add_step(claimed, job_flow_id)
+    end_step(job_flow_id, "COMPLETED")
+    context = make_context()
+    result = publish(context)
+    assert result["output"] == f"s3://sd-curated/flights/batch={claimed['batch_id']}"
+    assert result["files_succeeded"] == 1
+    assert context["outlet_events"][OUTPUT].extra == result
+
+
+def test_a_batch_that_failed_fails_its_run_with_the_reason(services, claimed):
+    job_flow_id = create(claimed)
+    add_step(claimed, job_flow_id)
+    end_step(job_flow_id, "FAILED")
+    with pytest.raises(AirflowFailException, match=f"batch {claimed['batch_id']} failed: "):
+        publish(make_context())
+    assert services.ledger.read_batch(claimed["batch_id"]).state is BatchState.FAILED
+
+
+def test_a_step_that_lives_is_cancelled_before_its_batch_is_settled(services, claimed, monkeypatch):
+    cancelled = []
+    monkeypatch.setattr(Emr, "cancel_step", lambda _, *step: cancelled.append(step))
+    job_flow_id = create(claimed)
+    add_step(claimed, job_flow_id)
+    with pytest.raises(StepStillLiveError):
+        publish(make_context())
+    assert cancelled == [(job_flow_id, services.ledger.read_batch(claimed["batch_id"]).step_id)]
+
+
+@pytest.mark.usefixtures("services")
+def test_a_run_that_claimed_nothing_has_nothing_to_publish():
+    with pytest.raises(AirflowFailException, match="claim_batch failed before it claimed anything"):
+        publish(make_context())
+
+
+def sweep(*live_runs):
+    context = make_context(dag_id="maintenance", ti=FakeTaskInstance(live_runs=live_runs))
+    return SweepOperator(task_id="sweep").execute(context), context
+
+
+@pytest.mark.usefixtures("claimed")
+def test_the_sweep_wakes_what_waits_and_leaves_the_living_alone(services):
+    put_upload(services, "flights/2.csv")
+    result, context = sweep("run1")
+    assert result == {"settled": [], "woken": ["flights"]}
+    assert woken(context) == ["flights_inbox"]
+
+
+def test_the_sweep_settles_the_batches_of_dead_runs(services, claimed):
+    result, _ = sweep()
+    assert result == {"settled": [claimed["batch_id"]], "woken": []}
+    assert services.ledger.read_open_batches() == []
+    assert not services.ledger.is_waiting("flights"), "the retry waits its time"
+
+
+def test_one_batch_that_cannot_be_settled_keeps_nobody_else_waiting(services, claimed, monkeypatch):
+    other = RunKey(make_batch_id("flights", "run2", START), "flights", "flights", "run2")
+    put_upload(services, "flights/2.csv")
+    claim_batch(services.ledger, other, BatchLimits(9))
+    put_upload(services, "flights/3.csv")
+    settle = type(services.settler).settle
+
+    def settle_but_one(self, pipeline, head, emr):
+        if head.batch_id == claimed["batch_id"]:
+            raise OSError("the network is away")
+        return settle(self, pipeline, head, emr)
+
+    monkeypatch.setattr(type(services.settler), "settle", settle_but_one)
+    result, _ = sweep()
+    assert result == {"settled": [other.batch_id], "woken": ["flights"]}
+
+
+def test_the_sweep_gives_unrouted_objects_to_pipelines_that_match_by_now(services):
+    entry = put_upload(services, "weather/1.csv")
+    services.ledger.drop("flights", [entry])
+    services.ledger.record(UNROUTED, [entry])
+    result, _ = sweep()
+    assert result["woken"] == ["weather"]
+
+
+def test_the_reaper_ends_job_flows_without_a_living_run(services, claimed, emr, monkeypatch):
+    job_flow_id = create(claimed)
+
+    def reap(*live_runs):
+        return ReapOperator(task_id="reap").execute(make_context(ti=FakeTaskInstance(live_runs=live_runs)))
+
+    assert reap() == [], "it is young"
+    later = datetime.now(UTC) + timedelta(minutes=11)
+    monkeypatch.setattr(services.ledger, "now", lambda: later)
+    assert reap("run1") == []
+    assert reap() == [job_flow_id]
+    state = emr.describe_cluster(ClusterId=job_flow_id)["Cluster"]["Status"]["State"]
+    assert state in {"TERMINATING", "TERMINATED"}
+
+
+def test_the_reconciliation_wakes_only_those_that_events_wake(services, monkeypatch):
+    for key in ("flights/1.csv", "airports/1.csv", "lost"):
+        services.storage.client.put_object(Bucket="sd-uploads", Key=key, Body=b"1")
+    later = datetime.now(UTC) + timedelta(minutes=20)
+    monkeypatch.setattr(services.ledger, "now", lambda: later)
+    context = make_context()
+    assert ReconcileOperator(task_id="reconcile").execute(context) == ["flights"]
+    assert woken(context) == ["flights_inbox"]
+    assert services.ledger.is_waiting("airports")
+    assert services.ledger.is_waiting(UNROUTED)

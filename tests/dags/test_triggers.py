@@ -1,0 +1,244 @@
+"""What the triggerer runs: exact serialization, and the arrival stream in Airflow's own machinery."""
+
+import asyncio
+import json
+import socket
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from airflow.triggers.base import TaskSuccessEvent
+from airflow.triggers.shared_stream import SharedStreamManager
+from moto.moto_api._internal import moto_api_backend
+from moto.server import ThreadedMotoServer
+
+from sparkdrop.core.uploads import UNROUTED
+from sparkdrop.orchestration import arrival_trigger
+from sparkdrop.orchestration.arrival_sensor import ArrivalSensorTrigger
+from sparkdrop.orchestration.arrival_trigger import ArrivalTrigger
+from sparkdrop.orchestration.services import get_deployment, get_services
+from sparkdrop.orchestration.step_trigger import StepTrigger
+
+from .conftest import create_resources
+
+DEADLINE_SECONDS = 30
+
+
+class Airflow:
+    """The triggerer's part: subscribes triggers, and confirms their events when the test says so."""
+
+    def __init__(self):
+        self.manager = SharedStreamManager()
+        self.events = []
+        self.tasks = []
+
+    def start(self, *pipelines):
+        for number, pipeline in enumerate(pipelines):
+            trigger = ArrivalTrigger(pipeline)
+            key = trigger.shared_stream_key()
+            stream = self.manager.subscribe(trigger_id=number, trigger=trigger, key=key)
+            self.tasks.append(asyncio.create_task(self._run(number, trigger, key, stream)))
+
+    async def _run(self, number, trigger, key, stream):
+        async for event in trigger.filter_shared_stream(stream):
+            seq = self.manager.bind_pending_event(trigger_id=number, key=key)
+            self.events.append((trigger.pipeline, event.payload, seq))
+
+    def confirm(self):
+        self.manager.confirm_persisted([seq for _, _, seq in self.events])
+
+    async def stop(self):
+        for task in self.tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.manager.stop_all()
+
+
+async def until(condition):
+    """Wait for what has to become true."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - a server's state has no event
+            await asyncio.sleep(0.05)
+
+
+class System:
+    """The queue and its dead letters, as others see them."""
+
+    def __init__(self):
+        self.sqs = boto3.client("sqs")
+        self.dead = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.dead, AttributeNames=["QueueArn"])
+        policy = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 2}
+        attributes = {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": "600"}
+        self.url = self.sqs.create_queue(QueueName="arrivals", Attributes=attributes)["QueueUrl"]
+
+    def land(self, *keys):
+        for number, key in enumerate(keys):
+            created = {"key": key, "size": 1, "etag": "e", "version-id": f"v{number}"}
+            event = {
+                "source": "aws.s3",
+                "detail-type": "Object Created",
+                "time": datetime.now(UTC).isoformat(),
+                "detail": {"bucket": {"name": "sd-uploads"}, "object": created},
+            }
+            self.sqs.send_message(QueueUrl=self.url, MessageBody=json.dumps(event))
+
+    def count(self, url=None):
+        """Messages that are in a queue, seen or unseen."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=url or self.url, AttributeNames=names)
+        return sum(int(value) for value in answer["Attributes"].values())
+
+
+def find_free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture
+def system(environment, monkeypatch):  # noqa: ARG001 - it has to be there first
+    # a poll that waits on the server would outlive the test by its 20 seconds
+    monkeypatch.setattr("sparkdrop.aws.arrivals_queue._LONG_POLL_SECONDS", 1)
+    monkeypatch.setattr(arrival_trigger, "_FIRST_PAUSE_SECONDS", 0.1)
+    moto_api_backend.reset()  # servers of one process share their state
+    server = ThreadedMotoServer("127.0.0.1", find_free_port(), verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    create_resources()
+    system = System()
+    system.server = server
+    monkeypatch.setenv("SPARKDROP_ARRIVALS_QUEUE_URL", system.url)
+    get_deployment.cache_clear()
+    get_services.cache_clear()
+    yield system
+    system.server.stop()
+    boto3.client("sqs", endpoint_url=f"http://{host}:{port}").close()
+
+
+@asynccontextmanager
+async def airflow_with(*pipelines):
+    airflow = Airflow()
+    airflow.start(*pipelines)
+    try:
+        yield airflow
+    finally:
+        await airflow.stop()
+
+
+async def test_messages_are_deleted_only_when_their_wake_ups_are_stored(system):
+    system.land("flights/1.csv", "flights/2.csv")
+    async with airflow_with("flights") as airflow:
+        await until(lambda: sum(payload["uploads"] for _, payload, _ in airflow.events) == 2)
+        assert system.count() == 2
+        assert len(get_services().ledger.read_inbox("flights", 9)) == 2
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
+
+
+async def test_pipelines_share_one_reader_and_are_woken_for_their_own(system):
+    system.land("flights/1.csv", "weather/1.csv", "nobody/1.csv")
+    async with airflow_with("flights", "weather", "airports") as airflow:
+        await until(lambda: len(airflow.events) == 2)
+        assert len(airflow.manager._groups) == 1
+        assert sorted((name, payload["uploads"]) for name, payload, _ in airflow.events) == [
+            ("flights", 1),
+            ("weather", 1),
+        ]
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
+    assert [entry.arrival.key for entry in get_services().ledger.read_inbox(UNROUTED, 9)] == ["nobody/1.csv"]
+
+
+async def test_rubbish_goes_to_the_dead_letters_and_the_stream_lives_on(system):
+    for body in ("rubbish", "[" * 50_000, "{}"):
+        system.sqs.send_message(QueueUrl=system.url, MessageBody=body)
+    async with airflow_with("flights") as airflow:
+        await until(lambda: system.count(system.dead) == 3)
+        system.land("flights/1.csv")
+        await until(lambda: airflow.events)
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
+        assert not any(task.done() for task in airflow.tasks)
+
+
+async def test_an_outage_is_waited_out(system):
+    host, port = system.server.get_host_and_port()
+    async with airflow_with("flights") as airflow:
+        system.land("flights/1.csv")
+        await until(lambda: airflow.events)
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
+        await asyncio.to_thread(system.server.stop)
+        await asyncio.sleep(0.5)
+        assert not any(task.done() for task in airflow.tasks)
+        system.server = ThreadedMotoServer(host, port, verbose=False)
+        await asyncio.to_thread(system.server.start)
+        system.land("flights/2.csv")
+        await until(lambda: len(airflow.events) == 2)
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
+
+
+async def test_a_stale_handle_does_not_end_the_stream(system):
+    system.land("flights/1.csv")
+    async with airflow_with("flights") as airflow:
+        await until(lambda: airflow.events)
+        system.sqs.purge_queue(QueueUrl=system.url)
+        airflow.confirm()
+        system.land("flights/2.csv")
+        await until(lambda: len(airflow.events) == 2)
+        assert not any(task.done() for task in airflow.tasks)
+
+
+async def test_the_sensors_trigger_ends_its_task_when_something_new_is_there(system, monkeypatch):  # noqa: ARG001
+    s3 = boto3.client("s3")
+    trigger = ArrivalSensorTrigger("airports", "sd-uploads", ["airports/*.csv"], 0.1)
+    first = asyncio.create_task(anext(trigger.run()))
+    await asyncio.sleep(0.5)
+    assert not first.done()
+    s3.put_object(Bucket="sd-uploads", Key="airports/1.csv", Body=b"1")
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert isinstance(await first, TaskSuccessEvent)
+    assert get_services().ledger.is_waiting("airports")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "path", "arguments"),
+    [
+        (
+            ArrivalTrigger("flights"),
+            "sparkdrop.orchestration.arrival_trigger.ArrivalTrigger",
+            {"pipeline": "flights"},
+        ),
+        (
+            ArrivalSensorTrigger("airports", "partner", ["a/*.csv"], 9.0),
+            "sparkdrop.orchestration.arrival_sensor.ArrivalSensorTrigger",
+            {"pipeline": "airports", "bucket": "partner", "patterns": ["a/*.csv"], "poke_interval": 9.0},
+        ),
+        (
+            StepTrigger("j-1", ["s-1"], waiter_delay=15, waiter_max_attempts=9, aws_conn_id=None),
+            "sparkdrop.orchestration.step_trigger.StepTrigger",
+            {
+                "job_flow_id": "j-1",
+                "step_ids": ["s-1"],
+                "waiter_delay": 15,
+                "waiter_max_attempts": 9,
+                "aws_conn_id": None,
+            },
+        ),
+    ],
+    ids=["arrival", "sensor", "step"],
+)
+def test_a_trigger_is_stored_by_its_class_and_arguments(trigger, path, arguments):
+    assert trigger.serialize() == (path, arguments)
+    again = type(trigger)(**arguments)
+    assert again.serialize() == (path, arguments)
+
+
+async def test_the_arrival_trigger_has_no_stream_of_its_own():
+    with pytest.raises(NotImplementedError, match="shared stream"):
+        await anext(ArrivalTrigger("flights").run())
