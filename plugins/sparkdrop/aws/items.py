@@ -96,10 +96,18 @@ def inbox_partitions(pipeline: str) -> list[str]:
     return [f"inbox#{pipeline}#{shard}" for shard in range(SHARDS)]
 
 
+def inbox_partition(pipeline: str, upload_id: str) -> str:
+    """The partition of a pipeline's inbox that an upload waits in: it follows from the object version."""
+    shard = zlib.crc32(upload_identity(upload_id).encode()) % SHARDS
+    return f"inbox#{pipeline}#{shard}"
+
+
 def inbox_key(pipeline: str, entry: InboxEntry) -> dict[str, str]:
-    """An inbox entry's key: the shard follows from the object version."""
-    shard = zlib.crc32(upload_identity(entry.upload_id).encode()) % SHARDS
-    return {"pk": f"inbox#{pipeline}#{shard}", "sk": f"{entry.upload_id}#{entry.attempt:03d}"}
+    """An inbox entry's key."""
+    return {
+        "pk": inbox_partition(pipeline, entry.upload_id),
+        "sk": f"{entry.upload_id}#{entry.attempt:03d}",
+    }
 
 
 def upload_key(upload_id: str) -> dict[str, str]:

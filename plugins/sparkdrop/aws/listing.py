@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any
 
-from sparkdrop.aws.items import Item, batch_key, inbox_partitions, marshal, unmarshal, upload_key
+from sparkdrop.aws.items import Item, batch_key, inbox_partition, marshal, unmarshal, upload_key
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.core.uploads import UNROUTED, UploadState, upload_identity
 
@@ -143,11 +143,17 @@ def _follow_entries(ledger: Ledger, items: Sequence[Item]) -> list[Item]:
 
 
 def _find_waiting(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Item | None:
+    """Find an upload's inbox entry; whoever asks may know its id with another time than the event's."""
+    identity = upload_identity(upload_id)
     for pipeline in (*pipelines, UNROUTED):
-        for partition in inbox_partitions(pipeline):
-            for page in ledger.table.query_pages(partition, sk_prefix=upload_id):
-                if page:
-                    return page[0]
+        pages = ledger.table.query_pages(
+            inbox_partition(pipeline, upload_id),
+            where="contains(upload_id, :identity)",
+            values={":identity": identity},
+        )
+        for page in pages:
+            if page:
+                return page[0]
     return None
 
 

@@ -11,6 +11,8 @@ FAILED = 1
 WRONG_USAGE = 2
 """Exit code: what was asked for makes no sense (typer's own, too)."""
 
+_PIPED_WIDTH = 10_000
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -33,7 +35,10 @@ def print_table(
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a pipe has no width: one line a row, for grep and friends
+        console.width = _PIPED_WIDTH
+    console.print(table)
 
 
 def print_records(

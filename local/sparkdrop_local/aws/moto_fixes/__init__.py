@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from sparkdrop_local.aws.moto_fixes import bucket_notifications, bucket_policies, long_polls, s3_events
+from sparkdrop_local.aws.moto_fixes import (
+    bucket_notifications,
+    bucket_policies,
+    dynamodb_atomicity,
+    long_polls,
+    s3_events,
+)
 
 
 def apply_fixes() -> None:
@@ -10,4 +16,5 @@ def apply_fixes() -> None:
     s3_events.apply()
     bucket_notifications.apply()
     bucket_policies.apply()
+    dynamodb_atomicity.apply()
     long_polls.apply()
