@@ -151,6 +151,12 @@ class Ledger:
         shards = (self._read_shard(partition, limit) for partition in inbox_partitions(pipeline))
         return sorted((entry for shard in shards for entry in shard), key=lambda entry: entry.upload_id)
 
+    def find_unrecorded(self, pipeline: str, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
+        """Find those of these entries that do not wait in the inbox already."""
+        keys = [inbox_key(pipeline, entry) for entry in entries]
+        known = {item["sk"] for item in self.table.batch_get(keys)}
+        return [entry for entry, key in zip(entries, keys, strict=True) if key["sk"] not in known]
+
     def is_waiting(self, pipeline: str) -> bool:
         """Whether anything in the inbox is due."""
         return any(self._read_shard(partition, 1) for partition in inbox_partitions(pipeline))

@@ -36,16 +36,19 @@ class BucketWatch:
         self._seen: set[str] = set()
 
     def look(self) -> bool:
-        """Record what is new; say whether anything waits for the pipeline.
+        """Record what is new; say whether anything was.
 
         An object that this watch has seen is not asked after again, so that a look at a bucket full of old
         files costs a listing.
         """
+        found = False
         for page in _paged(self._list()):
-            new = find_new(self._ledger, page)
-            self._ledger.record(self._pipeline, [InboxEntry(arrival.upload_id, arrival) for arrival in new])
+            entries = [InboxEntry(arrival.upload_id, arrival) for arrival in find_new(self._ledger, page)]
+            new = self._ledger.find_unrecorded(self._pipeline, entries)
+            self._ledger.record(self._pipeline, new)
             self._seen.update(arrival.upload_id for arrival in page)
-        return self._ledger.is_waiting(self._pipeline)
+            found = found or bool(new)
+        return found
 
     def _list(self) -> Iterator[Arrival]:
         for prefix in sorted({literal_prefix(pattern) for pattern in self._patterns}):

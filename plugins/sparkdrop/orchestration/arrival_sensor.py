@@ -1,4 +1,4 @@
-"""The entrance of a pipeline whose bucket sends no events: an S3KeySensor that remembers what it has seen."""
+"""The S3KeySensors of our DAGs: one that remembers what it has seen, and one that a person may pass by."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -8,13 +8,26 @@ from typing import Any
 import structlog
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import Context
-from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from sparkdrop.aws.watch import BucketWatch
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.orchestration.services import get_services
 
 log = structlog.get_logger(__name__)
+
+
+def is_chosen_by_hand(context: Context) -> bool:
+    """Whether a person named in the run's form what it shall process."""
+    return bool(context["params"].get("keys") or context["params"].get("prefix"))
+
+
+class CompanionSensor(S3KeySensor):
+    """Waits for a pipeline's companions: exact keys, in the triggerer. "Process this now" does not wait."""
+
+    def poke(self, context: Context) -> bool:
+        """Look once."""
+        return is_chosen_by_hand(context) or bool(super().poke(context))
 
 
 def _build_watch(pipeline: str, bucket: str, patterns: Sequence[str]) -> BucketWatch:
@@ -65,7 +78,7 @@ class ArrivalSensor(S3KeySensor):
 
 
 class ArrivalSensorTrigger(BaseTrigger):
-    """Looks again and again, and ends the sensor's task itself.
+    """Looks again and again, until something is new.
 
     Args:
         pipeline: whose inbox it is.
@@ -94,7 +107,7 @@ class ArrivalSensorTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until something waits; an outage of S3 or the ledger is waited out."""
+        """Look until something is new; an outage of S3 or the ledger is waited out."""
         watch = await asyncio.to_thread(_build_watch, self.pipeline, self.bucket, self.patterns)
         while True:
             try:
@@ -103,4 +116,5 @@ class ArrivalSensorTrigger(BaseTrigger):
             except Exception as error:  # noqa: BLE001 - whatever the outage is, the next look may go well
                 log.warning("the bucket or the ledger cannot be read", bucket=self.bucket, error=str(error))
             await asyncio.sleep(self.poke_interval)
-        yield TaskSuccessEvent()
+        # back to the worker: a task that its trigger ends emits no asset event
+        yield TriggerEvent({"status": "success"})

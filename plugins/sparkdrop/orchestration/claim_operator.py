@@ -14,6 +14,7 @@ from sparkdrop.core.batch import BatchLimits, InboxEntry, make_batch_id
 from sparkdrop.core.emr_request import ManifestFile, build_manifest, locate_batch
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.uploads import Arrival
+from sparkdrop.orchestration.arrival_sensor import is_chosen_by_hand
 from sparkdrop.orchestration.assets import WAKE_ALIAS, build_inbox_asset
 from sparkdrop.orchestration.services import Services, get_services
 
@@ -74,9 +75,9 @@ class ClaimBatchOperator(BaseOperator):
         )
         batch = self.pipeline.batch
         limits = BatchLimits(batch.max_files, batch.max_bytes, batch.max_wait)
-        keys, prefix = context["params"].get("keys") or [], context["params"].get("prefix")
-        if not keys and not prefix:
+        if not is_chosen_by_hand(context):
             return claim_batch(services.ledger, run, limits)
+        keys, prefix = context["params"].get("keys") or [], context["params"].get("prefix")
         return claim_batch(services.ledger, run, limits, choose=lambda: self._choose(services, keys, prefix))
 
     def _choose(self, services: Services, keys: Iterable[str], prefix: str | None) -> list[InboxEntry]:

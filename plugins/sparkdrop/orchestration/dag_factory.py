@@ -2,19 +2,18 @@
 
 ::
 
-    events, schedule none:  claim_batch → [wait_for_keys] → create_job_flow → add_step → publish
-    sensor:                 wait_for_arrival → claim_batch → …
-    none (by a schedule):   [wait_for_keys] → claim_batch → …
+    events, sensor:  claim_batch → [wait_for_keys] → create_job_flow → add_step → publish
+    none:            [wait_for_keys] → claim_batch → create_job_flow → add_step → publish
 
 and `terminate_job_flow`, a teardown, after `add_step`. A pipeline that reuses a job flow has neither
-`create_job_flow` nor `terminate_job_flow`.
+`create_job_flow` nor `terminate_job_flow`. With `mode: sensor` a second DAG, `<pipeline>.arrivals`, looks for
+what is new and wakes the first.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.amazon.aws.operators.emr import EmrTerminateJobFlowOperator
-from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import (
     DAG,
     AssetOrTimeSchedule,
@@ -27,7 +26,7 @@ from airflow.sdk import (
 
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.pipeline import Pipeline
-from sparkdrop.orchestration.arrival_sensor import ArrivalSensor
+from sparkdrop.orchestration.arrival_sensor import ArrivalSensor, CompanionSensor
 from sparkdrop.orchestration.assets import build_inbox_asset, build_output_asset
 from sparkdrop.orchestration.claim_operator import ClaimBatchOperator
 from sparkdrop.orchestration.emr_operators import AddStepOperator, CreateJobFlowOperator
@@ -55,54 +54,68 @@ _RUN_FORM = {
 }
 
 
-def build_dag(pipeline: Pipeline, deployment: Deployment) -> DAG:
-    """Build the DAG of a pipeline; its id is the pipeline's name."""
+def build_dags(pipeline: Pipeline, deployment: Deployment) -> list[DAG]:
+    """Build the DAGs of a pipeline; the first one's id is the pipeline's name."""
+    dags = [_build_batch_dag(pipeline, deployment)]
+    if pipeline.arrival.mode == "sensor":
+        dags.append(_build_sensor_dag(pipeline, deployment))
+    return dags
+
+
+def _build_batch_dag(pipeline: Pipeline, deployment: Deployment) -> DAG:
     with DAG(
         dag_id=pipeline.name,
         description=pipeline.description,
-        doc_md=_build_doc(pipeline),
         schedule=_build_schedule(pipeline),
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
         # One batch at a time: what comes in meanwhile is the next batch, so cost follows bytes, not files.
-        max_active_runs=1,
-        tags=["sparkdrop", *pipeline.tags],
-        default_args={"owner": pipeline.owner, **_DEFAULT_ARGS},
+        # A run that waits for companions shall not hold up one that a person started.
+        max_active_runs=2 if pipeline.wait_for else 1,
         params=_RUN_FORM,
+        **_build_common(pipeline),
     ) as dag:
-        _build_tasks(pipeline, deployment)
+        claim = ClaimBatchOperator(task_id="claim_batch", pipeline=pipeline)
+        companions = _build_companions(pipeline, deployment)
+        # What an event woke is claimed first: a wake-up that finds nothing shall not wait for companions.
+        first = [*companions, claim] if pipeline.arrival.mode == "none" else [claim, *companions]
+        chain(*first)
+        publish = PublishOperator(
+            task_id="publish",
+            pipeline=pipeline,
+            output_asset=build_output_asset(pipeline, deployment.curated_bucket),
+            # after success and failure alike, but not where the claim was skipped
+            trigger_rule=TriggerRule.NONE_SKIPPED,
+        )
+        [_build_step(pipeline, first[-1]), claim] >> publish
     return dag
 
 
-def _build_tasks(pipeline: Pipeline, deployment: Deployment) -> None:
-    claim = ClaimBatchOperator(task_id="claim_batch", pipeline=pipeline)
-    companions = _build_companions(pipeline, deployment)
-    if pipeline.arrival.mode == "none":
-        first: list[BaseOperator] = [*companions, claim]
-    else:
-        # Claimed first: a wake-up that finds nothing shall not wait for companions, nor start a cluster.
-        first = [claim, *companions]
-    if pipeline.arrival.mode == "sensor":
-        bucket = pipeline.arrival.bucket or deployment.uploads_bucket
-        sensor = ArrivalSensor(
+def _build_sensor_dag(pipeline: Pipeline, deployment: Deployment) -> DAG:
+    with DAG(
+        dag_id=f"{pipeline.name}.arrivals",
+        description=f"Looks for new files for {pipeline.name}",
+        schedule="@continuous",
+        max_active_runs=1,
+        **_build_common(pipeline),
+    ) as dag:
+        ArrivalSensor(
             task_id="wait_for_arrival",
             pipeline=pipeline,
-            bucket_name=bucket,
+            bucket_name=pipeline.arrival.bucket or deployment.uploads_bucket,
             timeout=_LONGEST_WAIT.total_seconds(),
             soft_fail=True,
+            outlets=[build_inbox_asset(pipeline.name)],
         )
-        first = [sensor, *first]
-    step = _build_step(pipeline, first[-1])
-    publish = PublishOperator(
-        task_id="publish",
-        pipeline=pipeline,
-        output_asset=build_output_asset(pipeline, deployment.curated_bucket),
-        # after success and failure alike, but not where the claim was skipped
-        trigger_rule=TriggerRule.NONE_SKIPPED,
-    )
-    chain(*first)
-    chain(step, publish)
-    claim >> publish
+    return dag
+
+
+def _build_common(pipeline: Pipeline) -> dict[str, Any]:
+    return {
+        "doc_md": _build_doc(pipeline),
+        "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+        "catchup": False,
+        "tags": ["sparkdrop", *pipeline.tags],
+        "default_args": {"owner": pipeline.owner, **_DEFAULT_ARGS},
+    }
 
 
 def _build_step(pipeline: Pipeline, before: BaseOperator) -> BaseOperator:
@@ -128,7 +141,7 @@ def _build_companions(pipeline: Pipeline, deployment: Deployment) -> list[BaseOp
         return []
     uploads = f"s3://{deployment.uploads_bucket}"
     keys = [key if key.startswith("s3://") else f"{uploads}/{key}" for key in pipeline.wait_for]
-    sensor = S3KeySensor(
+    sensor = CompanionSensor(
         task_id="wait_for_keys",
         bucket_key=keys,
         deferrable=True,
@@ -142,8 +155,6 @@ def _build_companions(pipeline: Pipeline, deployment: Deployment) -> list[BaseOp
 
 
 def _build_schedule(pipeline: Pipeline) -> Any:  # noqa: ANN401 - DAG.schedule has no narrower type
-    if pipeline.arrival.mode == "sensor":
-        return "@continuous"
     inbox = build_inbox_asset(pipeline.name, is_watched=pipeline.arrival.mode == "events")
     if pipeline.schedule is None:
         return [inbox]

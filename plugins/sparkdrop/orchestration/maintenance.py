@@ -61,7 +61,7 @@ class SweepOperator(BaseOperator):
         waiting = {
             name
             for name, pipeline in pipelines.items()
-            if pipeline.arrival.mode == "events" and services.ledger.is_waiting(name)
+            if pipeline.arrival.mode != "none" and services.ledger.is_waiting(name)
         }
         _wake(context, WAKE_ALIAS, waiting)
         result = {"settled": settled, "woken": sorted(waiting)}

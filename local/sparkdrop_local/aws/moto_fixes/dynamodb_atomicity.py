@@ -22,7 +22,8 @@ _turn = RLock()
 def call_action(self: DynamoHandler) -> TYPE_RESPONSE:
     """Answer one request while no other is being answered."""
     with _turn:
-        return _call_action(self)
+        answer: TYPE_RESPONSE = _call_action(self)
+        return answer
 
 
 def apply() -> None:
