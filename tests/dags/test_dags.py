@@ -8,12 +8,13 @@ from airflow.sdk import Asset, AssetOrTimeSchedule
 
 from sparkdrop.configs import load_configs
 from sparkdrop.core.deployment import Deployment
-from sparkdrop.orchestration.dag_factory import build_dag
+from sparkdrop.orchestration.dag_factory import build_dags
 from sparkdrop.orchestration.services import get_deployment
 
 from .conftest import ROOT, make_pipeline
 
-SHIPPED = {"airports", "flights", "planes_daily", "weather", "maintenance", "reconcile"}
+PIPELINES = {"airports", "flights", "planes_daily", "weather"}
+SHIPPED = PIPELINES | {"airports.arrivals", "maintenance", "reconcile"}
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def test_every_dag_keeps_the_house_rules(bag):
             "has no tag 'sparkdrop': pass it to the DAG": "sparkdrop" in dag.tags,
             "has a task without retries: set them in default_args": all(task.retries for task in dag.tasks),
             "would catch up on the past: set catchup=False": dag.catchup is False,
-            "runs beside itself: set max_active_runs=1": dag.max_active_runs == 1,
+            "runs beside itself: set max_active_runs": dag.max_active_runs
+            <= (2 if dag.has_task("wait_for_keys") else 1),
             "has no description: set `description` in its pipeline file": bool(dag.description),
             "has no page for people: set doc_md": bool(dag.doc_md),
             "waits too long between two tries: set retry_delay": all(
@@ -63,7 +65,8 @@ def edges(dag):
 
 
 def build(deployment, **settings):
-    return build_dag(make_pipeline(**settings), deployment)
+    (dag,) = build_dags(make_pipeline(**settings), deployment)
+    return dag
 
 
 @pytest.fixture
@@ -103,6 +106,12 @@ def test_companions_are_waited_for_after_the_claim(deployment):
     assert not sensor.soft_fail
 
 
+def test_a_person_passes_companions_by(deployment):
+    sensor = build(deployment, wait_for=["reference/airlines.csv"]).get_task("wait_for_keys")
+    context = {"params": {"keys": [], "prefix": "flights/2013-"}}
+    assert sensor.poke(context), "without a look at S3, which is not there"
+
+
 def test_a_schedule_waits_before_it_claims(deployment):
     arrival = {"mode": "none", "keys": ["planes/*.csv"]}
     dag = build(
@@ -117,27 +126,27 @@ def test_a_schedule_waits_before_it_claims(deployment):
     assert dag.get_task("wait_for_keys").soft_fail
 
 
-def test_a_sensor_looks_before_it_claims(deployment):
+def test_a_sensor_looks_in_a_dag_of_its_own_and_wakes_the_other(deployment):
     arrival = {
         "mode": "sensor",
         "keys": ["airports/*.csv"],
         "bucket": "partner-exports",
         "poll_interval": "9s",
     }
-    dag = build(deployment, name="airports", arrival=arrival)
-    assert edges(dag) == {
-        "wait_for_arrival": ["claim_batch"],
-        "claim_batch": ["create_job_flow", "publish"],
-        **TAIL,
-    }
-    sensor = dag.get_task("wait_for_arrival")
+    dag, watching = build_dags(make_pipeline(name="airports", arrival=arrival), deployment)
+    assert edges(dag) == {"claim_batch": ["create_job_flow", "publish"], **TAIL}
+    assert edges(watching) == {"wait_for_arrival": []}
+    sensor = watching.get_task("wait_for_arrival")
     assert (sensor.bucket, sensor.bucket_key, sensor.poke_interval) == (
         "partner-exports",
         ["airports/*.csv"],
         9,
     )
     assert sensor.soft_fail
-    assert dag.schedule == "@continuous"
+    assert watching.schedule == "@continuous"
+    (inbox,) = dag.timetable.asset_condition.objects
+    assert sensor.outlets == [inbox]
+    assert inbox.watchers == []
 
 
 def test_a_job_flow_that_is_reused_is_neither_created_nor_terminated(deployment):
@@ -153,4 +162,4 @@ def test_the_output_is_an_asset_that_others_can_follow(deployment):
 
 def test_every_shipped_pipeline_has_its_dag(deployment):
     loaded = load_configs(deployment.config_dir, jobs_dir=deployment.jobs_dir)
-    assert set(loaded.pipelines) == SHIPPED - {"maintenance", "reconcile"}
+    assert set(loaded.pipelines) == PIPELINES
