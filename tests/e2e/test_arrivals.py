@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.system import System, wait_for
+from tests.e2e.system import System, read_data, wait_for
 
 pytestmark = pytest.mark.e2e
 HEADER = "name,age,city\n"
@@ -81,6 +81,22 @@ def test_a_schedule_waits_for_its_key_and_takes_what_waits(system: System) -> No
 
     assert upload["state"] == "SUCCEEDED", upload
     assert upload["run_id"].startswith("scheduled__")
+    assert system.find("minutely/_READY") is None, "a companion is nobody's upload"
+
+
+def test_the_shipped_sensor_and_the_shipped_schedule_run(system: System) -> None:
+    """Airports come by the sensor; planes wait for the day's marker."""
+    waiting = wait_for("daily run", lambda: system.list_runs("planes_daily"))[0]
+    day = waiting["logical_date"][:10]
+    keys = ["airports/airports.csv", "planes/planes.csv"]
+    versions = [system.drop(key, read_data(key.rpartition("/")[2])) for key in keys]
+    system.drop(f"planes/{day}/_SUCCESS", "")
+
+    uploads = system.wait_for_ends(zip(keys, versions, strict=True), seconds=240)
+
+    assert [upload["state"] for upload in uploads] == ["SUCCEEDED", "SUCCEEDED"], uploads
+    rows = [len(read_data(key.rpartition("/")[2]).strip().splitlines()) - 1 for key in keys]
+    assert [upload["rows_out"] for upload in uploads] == rows
 
 
 def test_a_schedule_with_nothing_waiting_is_skipped_and_starts_no_cluster(system: System) -> None:

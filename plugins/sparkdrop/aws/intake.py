@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.routing import COMPANION
 from sparkdrop.core.uploads import UNROUTED, Arrival, UploadState, upload_identity
 
 Route = Callable[[str, str], str | None]
@@ -25,7 +26,7 @@ class Selection:
 
 
 def record_arrivals(ledger: Ledger, route: Route, arrivals: Iterable[Arrival]) -> dict[str, int]:
-    """Put each arrival into its pipeline's inbox, or on record as unrouted.
+    """Put each arrival into its pipeline's inbox, or on record as unrouted; companions are nobody's upload.
 
     Returns:
         How many each pipeline got.
@@ -33,6 +34,8 @@ def record_arrivals(ledger: Ledger, route: Route, arrivals: Iterable[Arrival]) -
     by_pipeline: dict[str, list[InboxEntry]] = {}
     for arrival in arrivals:
         pipeline = route(arrival.bucket, arrival.key) or UNROUTED
+        if pipeline == COMPANION:
+            continue
         by_pipeline.setdefault(pipeline, []).append(InboxEntry(arrival.upload_id, arrival))
     for pipeline, entries in by_pipeline.items():
         ledger.record(pipeline, entries)
@@ -83,8 +86,10 @@ def route_again(ledger: Ledger, route: Route, limit: int) -> set[str]:
     woken: set[str] = set()
     for entry in ledger.read_inbox(UNROUTED, limit):
         pipeline = route(entry.arrival.bucket, entry.arrival.key)
-        if pipeline is not None:
+        if pipeline is None:
+            continue
+        if pipeline != COMPANION:
             ledger.record(pipeline, [entry])
-            ledger.drop(UNROUTED, [entry])
             woken.add(pipeline)
+        ledger.drop(UNROUTED, [entry])
     return woken

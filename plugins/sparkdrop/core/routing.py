@@ -23,6 +23,12 @@ class Overlap(NamedTuple):
     key: str
 
 
+COMPANION = "_companion"
+"""What a key routes to that some pipeline waits for: it is no upload, and nobody misses it in a list."""
+
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+
+
 class Router:
     """Routes objects to pipelines; built once, then quick for every key.
 
@@ -31,10 +37,13 @@ class Router:
 
     def __init__(self, pipelines: Iterable[Pipeline], uploads_bucket: str) -> None:
         groups: dict[tuple[str, str | None], list[tuple[str, str]]] = {}
+        companions: list[str] = []
         for pipeline in pipelines:
+            companions += [_companion_regex(key, uploads_bucket) for key in pipeline.wait_for]
             bucket = pipeline.arrival.bucket or uploads_bucket
             for pattern in pipeline.arrival.keys:
                 groups.setdefault((bucket, first_segment(pattern)), []).append((pattern, pipeline.name))
+        self._companions = re.compile("|".join(companions), re.DOTALL) if companions else None
         self._names: dict[tuple[str, str | None], list[str]] = {}
         self._regexes: dict[tuple[str, str | None], re.Pattern[str]] = {}
         for place, entries in groups.items():
@@ -44,10 +53,15 @@ class Router:
             self._names[place] = [name for _, name in entries]
 
     def route(self, bucket: str, key: str) -> str | None:
-        """Name the pipeline of an object; None where no pattern matches. The key is raw, not URL-encoded."""
+        """Name the pipeline of an object; None where no pattern matches. The key is raw, not URL-encoded.
+
+        An object that no pattern matches and some pipeline waits for is a `COMPANION`.
+        """
         found = self._find(bucket, key)
         if found is None and (shorter := drop_upload_folder(key)) is not None:
             found = self._find(bucket, shorter)
+        if found is None and self._companions and self._companions.fullmatch(f"s3://{bucket}/{key}"):
+            return COMPANION
         return found
 
     def _find(self, bucket: str, key: str) -> str | None:
@@ -58,6 +72,12 @@ class Router:
             if found is not None and found.lastindex is not None:
                 return self._names[place][found.lastindex - 1]
         return None
+
+
+def _companion_regex(key: str, uploads_bucket: str) -> str:
+    """Write a key to wait for as a regular expression of whole URIs; a template may become anything."""
+    uri = key if key.startswith("s3://") else f"s3://{uploads_bucket}/{key}"
+    return ".+".join(re.escape(piece) for piece in _TEMPLATE.split(uri))
 
 
 def route(pipelines: Iterable[Pipeline], bucket: str, key: str, *, uploads_bucket: str) -> str | None:
