@@ -87,9 +87,9 @@ def test_what_makes_no_command_is_an_error(config):
 
 TRACEBACK = """26/11/24 00:04:55 INFO SparkContext: Running Spark version 4.0.2
 Traceback (most recent call last):
-  File "/work/p.py", line 4, in <module>
+  File "/home/hadoop/p.py", line 4, in <module>
     main()
-  File "/work/p.py", line 2, in main
+  File "/home/hadoop/p.py", line 2, in main
     raise ValueError("first line\\nsecond line")
 ValueError: first line
 second line
