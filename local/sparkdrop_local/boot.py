@@ -103,6 +103,7 @@ def build_plan(request: Request, before: LocalSystem | None) -> Plan:
 
     def read_environment() -> dict[str, str]:
         known: dict[str, str] = json.loads(ready_file.read_bytes())["environment"]
+        known["SPARKDROP_CONFIG_DIR"] = str(request.configs)
         return known | ({"SPARKDROP_AIRFLOW_URL": url} if url else {})
 
     return Plan(system, _build_children(request, system), find_waiting, read_environment)
