@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The shipped pipelines and those of the tests, on real Airflow and real Spark."""
     home = tmp_path_factory.mktemp("home")
