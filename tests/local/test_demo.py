@@ -22,7 +22,7 @@ from sparkdrop_local.demo_system import Running, check_up, run_system
 from sparkdrop_local.supervisor import make_own_record
 from sparkdrop_local.system import LocalSystem, LocalSystemError, Login
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 90
 
 
 def describe(home, **changes):
