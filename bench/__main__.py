@@ -1,0 +1,54 @@
+"""Measures Sparkdrop on this machine: `make bench`, or one bench alone: `make bench ARGS="latency"`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import idle, intake, latency, parse
+from bench.conditions import describe_conditions, read_conditions
+from bench.figures import replace_block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+README = Path(__file__).with_name("README.md")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what is asked for, and say what came out."""
+    benches: dict[str, Callable[[argparse.Namespace], tuple[dict[str, Any], str]]] = {
+        "latency": lambda options: latency.measure(options.drops),
+        "idle": lambda options: idle.measure(options.seconds),
+        "parse": lambda _: parse.measure(),
+        "intake": lambda _: intake.measure(),
+    }
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(benches)}; all when left out")
+    parser.add_argument("--drops", type=int, default=10, help="latency: uploads each way (default: 10)")
+    parser.add_argument("--seconds", type=float, default=60, help="idle: how long to look (default: 60)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--readme", action="store_true", help="put the tables into bench/README.md")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in benches]:
+        parser.error(f"there is no bench {', '.join(unknown)}; there are: {', '.join(benches)}")
+    figures: dict[str, Any] = {}
+    for name in options.names or benches:
+        print(f"{name} ...", flush=True)
+        conditions = read_conditions()
+        measured, table = benches[name](options)
+        figures[name] = {"conditions": conditions, **measured}
+        text = f"{describe_conditions(conditions)}\n\n{table}"
+        print(f"\n{text}\n", flush=True)
+        if options.readme:
+            README.write_text(replace_block(README.read_text("utf-8"), name, text), encoding="utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+"""A Spark program that does nothing: what is measured is the way to it."""
+
+print("here")
