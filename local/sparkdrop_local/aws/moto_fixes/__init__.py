@@ -6,6 +6,7 @@ from sparkdrop_local.aws.moto_fixes import (
     bucket_notifications,
     bucket_policies,
     dynamodb_atomicity,
+    dynamodb_transactions,
     long_polls,
     s3_events,
 )
@@ -17,4 +18,5 @@ def apply_fixes() -> None:
     bucket_notifications.apply()
     bucket_policies.apply()
     dynamodb_atomicity.apply()
+    dynamodb_transactions.apply()
     long_polls.apply()
