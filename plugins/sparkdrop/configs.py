@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sparkdrop.core.config import LoadedConfigs, parse_configs
 from sparkdrop.core.errors import ConfigError, Problem
+from sparkdrop.core.program import name_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,8 +91,12 @@ def _list_programs(jobs_dir: str | Path | None) -> list[str] | None:
     if jobs_dir is None:
         return None
     folder = Path(jobs_dir)
-    found = (path for path in folder.rglob("*") if path.suffix in PROGRAM_SUFFIXES)
-    return sorted(path.relative_to(folder).as_posix() for path in found)
+    found = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix in PROGRAM_SUFFIXES]
+    names = {path.as_posix() for path in found}
+    parts = {name_parts(name) for name in names}
+    return sorted(
+        path.as_posix() for path in found if not any(above.as_posix() in parts for above in path.parents)
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,5 +1,7 @@
 """How objects come into the inboxes: by events, by listings, by a person's word."""
 
+import io
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +14,7 @@ from sparkdrop.aws.ledger import UploadOutcome
 from sparkdrop.aws.storage import split_uri
 from sparkdrop.aws.watch import BucketWatch, reconcile_bucket
 from sparkdrop.core.errors import ConfigError, StorageError
+from sparkdrop.core.program import ShippedProgram
 from sparkdrop.core.uploads import UNROUTED, UploadState
 
 from .conftest import PLENTY, make_entry, make_pipeline, make_run
@@ -125,19 +128,71 @@ def test_a_program_lies_under_its_content(storage, deployment, tmp_path):
     here = deployment.model_copy(update={"jobs_dir": str(tmp_path)})
     (tmp_path / "ingest.py").write_text("one")
     first = storage.ensure_program(make_pipeline(), here)
-    assert storage.read_text(first) == "one"
-    put_at = storage.client.head_object(**dict(zip(("Bucket", "Key"), split_uri(first), strict=True)))
+    assert storage.read_text(first.uri) == "one"
+    put_at = storage.client.head_object(**dict(zip(("Bucket", "Key"), split_uri(first.uri), strict=True)))
     assert storage.ensure_program(make_pipeline(), here) == first
-    again = storage.client.head_object(**dict(zip(("Bucket", "Key"), split_uri(first), strict=True)))
+    again = storage.client.head_object(**dict(zip(("Bucket", "Key"), split_uri(first.uri), strict=True)))
     assert again["LastModified"] == put_at["LastModified"]
     (tmp_path / "ingest.py").write_text("two")
     second = storage.ensure_program(make_pipeline(), here)
-    assert (storage.read_text(first), storage.read_text(second)) == ("one", "two")
+    assert [storage.read_text(program.uri) for program in (first, second)] == ["one", "two"]
+
+
+@pytest.fixture
+def jobs(deployment, tmp_path):
+    """A folder with one program of two parts, and what says where it is."""
+    (tmp_path / "ingest.py").write_text("import ingest_parts.rows")
+    (tmp_path / "ingest_parts" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "ingest_parts" / "__pycache__" / "rows.pyc").write_bytes(b"stale")
+    (tmp_path / "ingest_parts" / "__init__.py").touch()
+    (tmp_path / "ingest_parts" / "rows.py").write_text("A = 1")
+    return deployment.model_copy(update={"jobs_dir": str(tmp_path)})
+
+
+def test_the_parts_of_a_program_lie_beside_it_as_a_zip(storage, jobs, tmp_path):
+    program = storage.ensure_program(make_pipeline(), jobs)
+    folder = program.uri.removesuffix("/ingest.py")
+    assert program.py_files == (f"{folder}/ingest_parts.zip",)
+    bucket, key = split_uri(program.py_files[0])
+    packed = storage.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert archive.namelist() == ["ingest_parts/__init__.py", "ingest_parts/rows.py"]
+        assert archive.read("ingest_parts/rows.py") == b"A = 1"
+    (tmp_path / "ingest_parts" / "rows.py").write_text("A = 2")
+    second = storage.ensure_program(make_pipeline(), jobs)
+    assert second.uri != program.uri, "a program never meets the parts of another version"
+    assert storage.read_text(second.uri) == storage.read_text(program.uri)
+
+
+def test_a_program_that_is_there_costs_one_request(storage, jobs):
+    requests = []
+    storage.client.meta.events.register("before-call.s3", lambda model, **_: requests.append(model.name))
+    storage.ensure_program(make_pipeline(), jobs)
+    assert requests == ["HeadObject", "PutObject", "PutObject"]
+    storage.ensure_program(make_pipeline(), jobs)
+    assert requests[3:] == ["HeadObject"]
+
+
+def test_a_program_whose_upload_broke_off_is_written_again(storage, jobs):
+    """The parts are written first, so that the program's own key speaks for both."""
+    broken = []
+
+    def break_off(model, params, **_):
+        if model.name == "PutObject" and params["url_path"].endswith(".py") and not broken:
+            broken.append(params["url_path"])
+            raise OSError("the network is away")
+
+    storage.client.meta.events.register("before-call.s3", break_off)
+    with pytest.raises(OSError, match="away"):
+        storage.ensure_program(make_pipeline(), jobs)
+    program = storage.ensure_program(make_pipeline(), jobs)
+    assert storage.read_text(program.uri) == "import ingest_parts.rows"
+    assert storage.read_arrival(*split_uri(program.py_files[0])) is not None
 
 
 def test_a_program_in_s3_is_taken_as_it_is_and_a_missing_one_is_named(storage, deployment, tmp_path):
     there = make_pipeline(job={"program": "s3://code/x.py"})
-    assert storage.ensure_program(there, deployment) == "s3://code/x.py"
+    assert storage.ensure_program(there, deployment) == ShippedProgram("s3://code/x.py")
     with pytest.raises(ConfigError, match=r"there is no file 'ingest\.py'"):
         storage.ensure_program(make_pipeline(), deployment.model_copy(update={"jobs_dir": str(tmp_path)}))
 

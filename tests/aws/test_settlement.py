@@ -16,6 +16,7 @@ from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.settlement import BatchSettler
 from sparkdrop.core.emr_request import build_job_flow, build_step, locate_batch
 from sparkdrop.core.errors import StepStillLiveError
+from sparkdrop.core.program import ShippedProgram
 
 from .conftest import PLENTY, REGION, make_entry, make_pipeline, make_run
 
@@ -61,7 +62,9 @@ class Batch:
         self.places = locate_batch(pipeline, deployment, self.head.batch_id)
         request = build_job_flow(pipeline, deployment, 10, self.head.batch_id)
         self.job_flow_id = emr.client.run_job_flow(**request)["JobFlowId"]
-        step = build_step(pipeline, self.head.batch_id, "s3://p/ingest.py", self.places.manifest)
+        step = build_step(
+            pipeline, self.head.batch_id, ShippedProgram("s3://p/ingest.py"), self.places.manifest
+        )
         self.step_name = step["Name"]
         ledger.announce_step(self.head.batch_id, self.job_flow_id, self.step_name)
         (self.step_id,) = emr.client.add_job_flow_steps(JobFlowId=self.job_flow_id, Steps=[step])["StepIds"]

@@ -13,6 +13,7 @@ from moto.emr.models import emr_backends
 from sparkdrop.aws.claims import RunKey, claim_batch
 from sparkdrop.aws.emr import Emr
 from sparkdrop.aws.items import BatchState
+from sparkdrop.aws.storage import split_uri
 from sparkdrop.core.batch import BatchLimits, make_batch_id
 from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.uploads import UNROUTED
@@ -166,6 +167,8 @@ def test_a_step_is_submitted_once_and_written_down(services, claimed, emr):
     assert arguments[:3] == ["spark-submit", "--deploy-mode", "cluster"]
     assert arguments[-2:] == ["--manifest", claimed["manifest_uri"]]
     assert services.storage.read_text(arguments[-3]), "the program is where the step looks for it"
+    assert arguments[-5] == "--py-files"
+    assert services.storage.read_arrival(*split_uri(arguments[-4])), "and so are its parts"
 
 
 def test_a_claim_that_was_run_again_is_another_step(claimed, emr):

@@ -1,11 +1,12 @@
 """One Spark for all tests of the Spark program, with S3 (moto) and local files both in reach."""
 
 import gc
+import importlib
 import importlib.util
 import json
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +17,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyspark.sql import DataFrame, SparkSession
 
+from sparkdrop.aws.programs import read_parts
 from sparkdrop_local.spark import build_spark_conf, prepare
 from sparkdrop_local.spark_jars import cache_dir
 
 PROGRAM = Path(__file__).parents[2] / "include" / "spark_jobs" / "ingest.py"
+PARTS = "ingest_parts"
 
 
 # Py4J gives every Python thread a connection of its own and leaves it to the garbage collector when the
@@ -36,8 +39,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def ingest() -> ModuleType:
-    """The program as a module: it ships as one file and is no package."""
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports one of the program's parts by its name, from the zip that ships."""
+    packed = read_parts(PROGRAM)
+    assert packed is not None
+    archive = tmp_path_factory.mktemp("py-files") / f"{PARTS}.zip"
+    archive.write_bytes(packed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(archive)
+        yield lambda name: importlib.import_module(f"{PARTS}.{name}")
+
+
+@pytest.fixture(scope="session")
+def ingest(parts: Callable[[str], ModuleType]) -> ModuleType:
+    """The program as a module: it is no package, and its parts come from their zip."""
+    assert ".zip" in str(parts("manifest").__file__)
     spec = importlib.util.spec_from_file_location("sparkdrop_ingest_program", PROGRAM)
     assert spec is not None
     assert spec.loader is not None

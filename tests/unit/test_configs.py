@@ -126,6 +126,27 @@ def test_programs_are_looked_for(tmp_path):
     assert "did you mean 'team/ingest.py'?" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("program", "is_program"),
+    [
+        ("clean.py", True),
+        ("team/clean.py", True),
+        ("clean_parts/rows.py", False),
+        ("clean_parts/deep/rows.py", False),
+        ("team/clean_parts/rows.py", False),
+        ("other_parts/rows.py", True),  # no program is called other.py
+    ],
+)
+def test_the_parts_of_a_program_are_no_programs(tmp_path, program, is_program):
+    jobs = tmp_path / "jobs"
+    for path in ("clean.py", "team/clean.py", "clean_parts/rows.py", "clean_parts/deep/rows.py",
+                 "team/clean_parts/rows.py", "other_parts/rows.py"):  # fmt: skip
+        (jobs / path).parent.mkdir(parents=True, exist_ok=True)
+        (jobs / path).touch()
+    write(tmp_path, p=f"arrival: {{keys: ['p/*.csv']}}\njob: {{program: {program}}}")
+    assert (list(load_configs(tmp_path, jobs_dir=jobs).pipelines) == ["p"]) is is_program
+
+
 def test_drafts_are_checked_with_the_files(tmp_path):
     write(tmp_path, p="arrival: {keys: ['p/*.csv']}")
     loaded = load_files([tmp_path / "p.yaml"], drafts={"q.yaml": "arrival: {keys: ['p/a.csv']}"})

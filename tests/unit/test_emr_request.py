@@ -14,8 +14,10 @@ from sparkdrop.core.emr_request import (
 )
 from sparkdrop.core.errors import BatchFailedError
 from sparkdrop.core.pipeline import Pipeline
+from sparkdrop.core.program import ShippedProgram
 
 GIB = 2**30
+PROGRAM = ShippedProgram("s3://a/p.py")
 BATCH = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 DEPLOYMENT = Deployment(
     uploads_bucket="uploads",
@@ -70,7 +72,7 @@ def settings_of(request, classification):
 @pytest.mark.parametrize("compute", [{}, {"instance_fleets": FLEETS}, {"instance_groups": GROUPS}])
 def test_emr_takes_the_job_flow_and_its_step(compute):
     request = build_job_flow(make(compute=compute), DEPLOYMENT, 1, BATCH)
-    request["Steps"] = [build_step(make(), BATCH, "s3://a/p.py", "s3://a/m.json")]
+    request["Steps"] = [build_step(make(), BATCH, PROGRAM, "s3://a/m.json")]
     assert errors_of(request, "RunJobFlow") == ""
 
 
@@ -136,7 +138,7 @@ def test_a_pipelines_own_configurations_lie_over_ours():
 
 def test_the_step_is_one_spark_submit():
     pipeline = make(job={"spark": {"spark.b": "x y", "spark.a": 1}, "arguments": ["--mode", "full"]})
-    assert build_step(pipeline, BATCH, "s3://a/p.py", "s3://a/m.json") == {
+    assert build_step(pipeline, BATCH, PROGRAM, "s3://a/m.json") == {
         "Name": f"sparkdrop flights {BATCH}",
         "ActionOnFailure": "CONTINUE",
         "HadoopJarStep": {
@@ -150,16 +152,25 @@ def test_the_step_is_one_spark_submit():
     }
 
 
+def test_what_goes_with_a_program_stands_before_it():
+    program = ShippedProgram("s3://a/p.py", ("s3://a/p_parts.zip", "s3://a/q.zip"))
+    step = build_step(make(job={"spark": {"spark.a": 1}}), BATCH, program, "s3://a/m.json")
+    assert step["HadoopJarStep"]["Args"][3:] == [
+        *("--conf", "spark.a=1", "--py-files", "s3://a/p_parts.zip,s3://a/q.zip"),
+        *("s3://a/p.py", "--manifest", "s3://a/m.json"),
+    ]
+
+
 def test_a_step_is_as_long_as_emr_takes_and_no_longer():
     def length(step):
         return len(step["HadoopJarStep"]["Jar"]) + sum(map(len, step["HadoopJarStep"]["Args"]))
 
-    empty = length(build_step(make(job={"arguments": [""]}), BATCH, "p", "m"))
+    empty = length(build_step(make(job={"arguments": [""]}), BATCH, ShippedProgram("p", ("z",)), "m"))
     room = MAX_STEP_CHARACTERS - empty
-    longest = build_step(make(job={"arguments": ["x" * room]}), BATCH, "p", "m")
+    longest = build_step(make(job={"arguments": ["x" * room]}), BATCH, ShippedProgram("p", ("z",)), "m")
     assert length(longest) == 10_240
     with pytest.raises(BatchFailedError, match=r"10,241 characters, EMR takes 10,240"):
-        build_step(make(job={"arguments": ["x" * (room + 1)]}), BATCH, "p", "m")
+        build_step(make(job={"arguments": ["x" * (room + 1)]}), BATCH, ShippedProgram("p", ("z",)), "m")
 
 
 def test_the_manifest_says_all_that_the_program_needs():
@@ -201,5 +212,10 @@ def test_the_manifest_says_all_that_the_program_needs():
 
 def test_programs_lie_where_their_content_says():
     ours = make(job={"program": "team/ingest.py"})
-    assert locate_program(ours, DEPLOYMENT, "f00") == "s3://artifacts/programs/f00/ingest.py"
-    assert locate_program(make(job={"program": "s3://x-y/p.py"}), DEPLOYMENT, "f00") == "s3://x-y/p.py"
+    folder = "s3://artifacts/programs/f00"
+    assert locate_program(ours, DEPLOYMENT, "f00") == ShippedProgram(f"{folder}/ingest.py")
+    assert locate_program(ours, DEPLOYMENT, "f00", has_parts=True) == ShippedProgram(
+        f"{folder}/ingest.py", (f"{folder}/ingest_parts.zip",)
+    )
+    theirs = make(job={"program": "s3://x-y/p.py"})
+    assert locate_program(theirs, DEPLOYMENT, "f00", has_parts=True) == ShippedProgram("s3://x-y/p.py")

@@ -1,7 +1,6 @@
 """What Sparkdrop keeps in S3: Spark programs, manifests, reports; and which objects are there."""
 
 import gzip
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
+from sparkdrop.aws.programs import read_parts
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.emr_request import locate_program
 from sparkdrop.core.errors import ConfigError, Problem, StorageError
 from sparkdrop.core.pipeline import Pipeline
+from sparkdrop.core.program import ShippedProgram, hash_program
 from sparkdrop.core.report import BatchReport
 from sparkdrop.core.uploads import Arrival
 
@@ -29,14 +30,16 @@ class Storage:
     def __init__(self, *, client: "S3Client | None" = None) -> None:
         self.client = client or boto3.client("s3")
 
-    def ensure_program(self, pipeline: Pipeline, deployment: Deployment) -> str:
-        """Say where EMR finds a pipeline's Spark program, after putting it there if need be.
+    def ensure_program(self, pipeline: Pipeline, deployment: Deployment) -> ShippedProgram:
+        """Say where EMR finds a pipeline's Spark program and its parts, after putting them there if need be.
+
+        The program is written last: where it is, all of it is, and one request tells.
 
         Raises:
             ConfigError: there is no such file in the folder of programs.
         """
         if not pipeline.job.is_shipped:
-            return pipeline.job.program
+            return ShippedProgram(pipeline.job.program)
         path = Path(deployment.jobs_dir, pipeline.job.program)
         if not path.is_file():
             raise ConfigError(
@@ -47,12 +50,15 @@ class Storage:
                     hint="put it there, or name an s3:// URI",
                 )
             )
-        content = path.read_bytes()
-        uri = locate_program(pipeline, deployment, hashlib.sha256(content).hexdigest())
-        bucket, key = split_uri(uri)
+        content, parts = path.read_bytes(), read_parts(path)
+        digest = hash_program(content, parts)
+        program = locate_program(pipeline, deployment, digest, has_parts=parts is not None)
+        bucket, key = split_uri(program.uri)
         if self._head(bucket, key) is None:
+            for uri in program.py_files:
+                self.client.put_object(Bucket=bucket, Key=split_uri(uri)[1], Body=parts or b"")
             self.client.put_object(Bucket=bucket, Key=key, Body=content)
-        return uri
+        return program
 
     def write_manifest(self, uri: str, manifest: Any) -> None:  # noqa: ANN401 - any JSON
         """Write a batch's manifest."""

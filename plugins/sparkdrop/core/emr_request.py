@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparkdrop.core.errors import BatchFailedError
+from sparkdrop.core.program import ShippedProgram, name_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,12 +88,23 @@ def locate_batch(pipeline: Pipeline, deployment: Deployment, batch_id: str) -> B
     )
 
 
-def locate_program(pipeline: Pipeline, deployment: Deployment, sha256: str) -> str:
-    """Say where the Spark program lies; ours by its content, so that a running step never sees it change."""
+def locate_program(
+    pipeline: Pipeline, deployment: Deployment, sha256: str, *, has_parts: bool = False
+) -> ShippedProgram:
+    """Say where the Spark program lies; ours by its content, so that a running step never sees it change.
+
+    Args:
+        pipeline: Names the program.
+        deployment: Names the bucket.
+        sha256: The hash of the program with its parts (:func:`sparkdrop.core.program.hash_program`).
+        has_parts: Whether a package of parts goes with it.
+    """
     if not pipeline.job.is_shipped:
-        return pipeline.job.program
+        return ShippedProgram(pipeline.job.program)
+    folder = f"s3://{deployment.artifacts_bucket}/programs/{sha256}"
     name = pipeline.job.program.rpartition("/")[2]
-    return f"s3://{deployment.artifacts_bucket}/programs/{sha256}/{name}"
+    parts = name_parts(name) if has_parts else None
+    return ShippedProgram(f"{folder}/{name}", (f"{folder}/{parts}.zip",) if parts else ())
 
 
 def step_name(pipeline_name: str, batch_id: str) -> str:
@@ -136,7 +148,9 @@ def build_manifest(
     }
 
 
-def build_step(pipeline: Pipeline, batch_id: str, program_uri: str, manifest_uri: str) -> dict[str, Any]:
+def build_step(
+    pipeline: Pipeline, batch_id: str, program: ShippedProgram, manifest_uri: str
+) -> dict[str, Any]:
     """Build the step of a batch: one ``spark-submit`` in cluster mode.
 
     Raises:
@@ -145,7 +159,9 @@ def build_step(pipeline: Pipeline, batch_id: str, program_uri: str, manifest_uri
     arguments = ["spark-submit", "--deploy-mode", "cluster"]
     for name, value in sorted(pipeline.job.spark.items()):
         arguments += ["--conf", f"{name}={value}"]
-    arguments += [program_uri, "--manifest", manifest_uri, *pipeline.job.arguments]
+    if program.py_files:
+        arguments += ["--py-files", ",".join(program.py_files)]
+    arguments += [program.uri, "--manifest", manifest_uri, *pipeline.job.arguments]
     jar = "command-runner.jar"
     length = len(jar) + sum(map(len, arguments))
     if length > MAX_STEP_CHARACTERS:
