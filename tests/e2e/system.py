@@ -19,6 +19,9 @@ import boto3
 import httpx
 import pyarrow.parquet as pq
 
+from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.listing import list_uploads
+
 SPARKDROP = str(Path(sys.executable).with_name("sparkdrop"))
 ENDS = {"SUCCEEDED", "FAILED", "QUARANTINED", "UNROUTED"}
 T = TypeVar("T")
@@ -85,13 +88,13 @@ class System:
         answer = self.s3.put_object(Bucket=bucket or self["UPLOADS_BUCKET"], Key=key, Body=data)
         return answer.get("VersionId")
 
-    def list_uploads(self, *arguments: str) -> list[dict[str, Any]]:
-        done = run_sparkdrop(
-            "uploads", "list", "--limit", "1000", "--json", *arguments, env=self.client_environment
-        )
-        assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout)
-        return answer["uploads"] if isinstance(answer, dict) else answer
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self["LEDGER_TABLE"], client=self.client("dynamodb"))
+
+    def list_uploads(self) -> list[dict[str, Any]]:
+        """List what `sparkdrop uploads list` does, without the second of CPU that a command's start takes."""
+        return list_uploads(self.ledger, limit=1_000)
 
     def find(self, key: str, version: str | None = None) -> dict[str, Any] | None:
         found = [

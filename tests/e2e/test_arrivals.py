@@ -1,8 +1,10 @@
 """The ways in: drops, a burst, a sensor, a schedule, a hand."""
 
+import json
+
 import pytest
 
-from tests.e2e.system import System, read_data, wait_for
+from tests.e2e.system import System, read_data, run_sparkdrop, wait_for
 
 pytestmark = pytest.mark.e2e
 HEADER = "name,age,city\n"
@@ -27,6 +29,10 @@ def test_a_drop_becomes_parquet_with_every_fact_on_record(system: System) -> Non
         ("Grace", 85, "Arlington"),
     ]
     assert {row["_batch_id"] for row in rows} == {upload["batch_id"]}
+    shown = run_sparkdrop("uploads", "show", upload["upload_id"], "--json", env=system.client_environment)
+    known = json.loads(shown.stdout)
+    assert [move["state"] for move in known.pop("history")] == ["CLAIMED", "SUCCEEDED"]
+    assert known == upload
     rejects = system.read_rejects(f"_rejects/people/batch={upload['batch_id']}/")
     (reject,) = [row for row in rejects if row["_source_key"] == "people/drop/one.csv"]
     assert reject["reason"]
