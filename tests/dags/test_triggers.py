@@ -12,7 +12,8 @@ from airflow.triggers.shared_stream import SharedStreamManager
 from moto.moto_api._internal import moto_api_backend
 from moto.server import ThreadedMotoServer
 
-from sparkdrop.core.uploads import UNROUTED
+from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.uploads import UNROUTED, Arrival
 from sparkdrop.orchestration import arrival_trigger
 from sparkdrop.orchestration.arrival_sensor import ArrivalSensorTrigger
 from sparkdrop.orchestration.arrival_trigger import ArrivalTrigger
@@ -21,6 +22,7 @@ from sparkdrop.orchestration.step_trigger import StepTrigger
 
 from .conftest import create_resources
 
+IS_WAITING = arrival_trigger._is_waiting
 DEADLINE_SECONDS = 30
 
 
@@ -102,6 +104,8 @@ def system(environment, monkeypatch):  # noqa: ARG001 - it has to be there first
     # a poll that waits on the server would outlive the test by its 20 seconds
     monkeypatch.setattr("sparkdrop.aws.arrivals_queue._LONG_POLL_SECONDS", 1)
     monkeypatch.setattr(arrival_trigger, "_FIRST_PAUSE_SECONDS", 0.1)
+    # what a trigger finds at its start depends on how far the stream is by then
+    monkeypatch.setattr(arrival_trigger, "_is_waiting", lambda _: False)
     moto_api_backend.reset()  # servers of one process share their state
     server = ThreadedMotoServer("127.0.0.1", find_free_port(), verbose=False)
     server.start()
@@ -150,6 +154,22 @@ async def test_pipelines_share_one_reader_and_are_woken_for_their_own(system):
         airflow.confirm()
         await until(lambda: system.count() == 0)
     assert [entry.arrival.key for entry in get_services().ledger.read_inbox(UNROUTED, 9)] == ["nobody/1.csv"]
+
+
+async def test_a_trigger_wakes_its_pipeline_for_what_came_before_it_joined(system, monkeypatch):
+    monkeypatch.setattr(arrival_trigger, "_is_waiting", IS_WAITING)
+    arrival = Arrival("sd-uploads", "flights/1.csv", "v1", None, 1, datetime.now(UTC))
+    get_services().ledger.record("flights", [InboxEntry(arrival.upload_id, arrival)])
+    async with airflow_with("flights", "weather") as airflow:
+        await until(lambda: airflow.events)
+        system.land("weather/1.csv")
+        await until(lambda: len(airflow.events) == 2)
+        assert [(name, payload["uploads"]) for name, payload, _ in airflow.events] == [
+            ("flights", 0),
+            ("weather", 1),
+        ]
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
 
 
 async def test_rubbish_goes_to_the_dead_letters_and_the_stream_lives_on(system):

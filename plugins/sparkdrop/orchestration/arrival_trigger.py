@@ -53,7 +53,13 @@ class ArrivalTrigger(BaseEventTrigger):
         return ArrivalsProducer()
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        """Wake this pipeline at most once for each batch of messages."""
+        """Wake this pipeline at most once for each batch of messages, and once for what waits already.
+
+        The stream starts with the first trigger that joins it. What it brings before the others have joined
+        (as they do one after another when a triggerer starts) goes into their inboxes without waking them.
+        """
+        if await asyncio.to_thread(_is_waiting, self.pipeline):
+            yield TriggerEvent({"uploads": 0})
         async for counts in shared_stream:
             if self.pipeline in counts:
                 yield TriggerEvent({"uploads": counts[self.pipeline]})
@@ -124,6 +130,15 @@ class ArrivalsProducer(SharedStreamProducer):
             await self._client_context.__aexit__(None, None, None)
             self._client_context = None
             self._queue = None
+
+
+def _is_waiting(pipeline: str) -> bool:
+    """Whether the pipeline's inbox holds something; an outage counts as no, and the sweep looks again."""
+    try:
+        return get_services().ledger.is_waiting(pipeline)
+    except Exception as error:  # noqa: BLE001 - whatever the outage is, the stream waits for its end
+        log.warning("the ledger cannot be read", pipeline=pipeline, error=str(error))
+        return False
 
 
 async def _parse_messages(queue: ArrivalsQueue, messages: Sequence[Message]) -> list[tuple[Message, Arrival]]:
