@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from sparkdrop.aws import transactions
 from sparkdrop.aws.claims import claim_batch
 from sparkdrop.aws.items import CHUNK_BYTES, BatchState, build_chunk_texts, upload_key
-from sparkdrop.aws.ledger import Ledger, UploadOutcome
+from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.records import UploadOutcome
 from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.batch import BatchLimits
 from sparkdrop.core.uploads import UploadState

@@ -10,7 +10,7 @@ import pytest
 from sparkdrop.aws.claims import claim_batch
 from sparkdrop.aws.intake import record_arrivals, select_again
 from sparkdrop.aws.items import BatchState
-from sparkdrop.aws.ledger import UploadOutcome
+from sparkdrop.aws.records import UploadOutcome
 from sparkdrop.aws.storage import split_uri
 from sparkdrop.aws.watch import BucketWatch, reconcile_bucket
 from sparkdrop.core.errors import ConfigError, StorageError

@@ -8,8 +8,8 @@ import pytest
 from sparkdrop.aws.claims import claim_batch
 from sparkdrop.aws.intake import record_arrivals, route_again, select_again
 from sparkdrop.aws.items import BatchState
-from sparkdrop.aws.ledger import UploadOutcome
 from sparkdrop.aws.listing import FIELDS, list_uploads, read_upload
+from sparkdrop.aws.records import UploadOutcome
 from sparkdrop.core.batch import BatchLimits
 from sparkdrop.core.uploads import UNROUTED, UploadState
 

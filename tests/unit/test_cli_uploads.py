@@ -10,8 +10,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sparkdrop.aws.items import BatchState
-from sparkdrop.aws.ledger import Ledger, UploadOutcome
+from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.listing import FIELDS
+from sparkdrop.aws.records import UploadOutcome
 from sparkdrop.aws.storage import Storage
 from sparkdrop.aws.tracking import UploadTracker
 from sparkdrop.aws.uploading import Drop, Uploader

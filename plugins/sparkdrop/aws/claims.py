@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sparkdrop.aws.items import BatchState
-from sparkdrop.aws.ledger import BatchHead, Ledger
+from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.records import BatchHead
 from sparkdrop.core.batch import BatchLimits, InboxEntry, plan_batch
 
 

@@ -5,7 +5,6 @@ lists that people look at (`sparkdrop.aws.listing`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from sparkdrop.aws.items import (
     parse_entry,
     upload_key,
 )
+from sparkdrop.aws.records import BatchHead, UploadOutcome, parse_head
 from sparkdrop.aws.table import Table
 from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.batch import InboxEntry
@@ -39,56 +39,6 @@ if TYPE_CHECKING:
 
 _EMPTY_BATCH_KEPT = timedelta(days=7)
 _RESULT_FACTS = ("output", "rows_in", "rows_out", "rows_rejected", "reason", "log")
-
-
-@dataclass(frozen=True, slots=True)
-class BatchHead:
-    """A batch's head: which run claimed it, how far it is.
-
-    Attributes:
-        batch_id: follows from the run.
-        pipeline: whose inbox it came from.
-        dag_id: the DAG of the run.
-        run_id: the run.
-        state: how far it is.
-        upload_count: uploads that it holds.
-        bytes: their size together.
-        chunks: pieces that its list is stored in.
-        job_flow_id: the cluster, from just before the step is submitted.
-        step_name: the step's name, likewise.
-        step_id: the step, from just after it is submitted.
-        opened_at: when it was opened.
-    """
-
-    batch_id: str
-    pipeline: str
-    dag_id: str
-    run_id: str
-    state: BatchState
-    upload_count: int
-    bytes: int
-    chunks: int
-    job_flow_id: str | None
-    step_name: str | None
-    step_id: str | None
-    opened_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class UploadOutcome:
-    """What became of one upload of a batch.
-
-    Attributes:
-        entry: the claimed upload.
-        state: SUCCEEDED, FAILED or QUARANTINED; PENDING gives it back to the inbox.
-        facts: what the upload's item shall tell: output, rows_in, rows_out, rows_rejected, reason, log.
-        retry_at: with PENDING, when the next attempt may be.
-    """
-
-    entry: InboxEntry
-    state: UploadState
-    facts: dict[str, Any]
-    retry_at: datetime | None = None
 
 
 def _utc_now() -> datetime:
@@ -180,7 +130,7 @@ class Ledger:
     def read_batch(self, batch_id: str) -> BatchHead | None:
         """Read a batch's head, or None where no run has opened it."""
         item = self.table.get(batch_key(batch_id))
-        return _parse_head(item) if item else None
+        return parse_head(item) if item else None
 
     def open_batch(
         self, batch_id: str, *, pipeline: str, dag_id: str, run_id: str, entries: Sequence[InboxEntry]
@@ -298,7 +248,7 @@ class Ledger:
     def read_open_batches(self) -> list[BatchHead]:
         """Read the batches that are not over, oldest first."""
         ids = [marker["sk"] for page in self.table.query_pages("open") for marker in page]
-        heads = map(_parse_head, self.table.batch_get([batch_key(batch_id) for batch_id in ids]))
+        heads = map(parse_head, self.table.batch_get([batch_key(batch_id) for batch_id in ids]))
         return sorted(heads, key=lambda head: head.batch_id)
 
     # uploads
@@ -340,20 +290,3 @@ class Ledger:
 
 def _get_id(entry: InboxEntry) -> str:
     return entry.upload_id
-
-
-def _parse_head(item: Item) -> BatchHead:
-    return BatchHead(
-        batch_id=item["batch_id"],
-        pipeline=item["batch_pipeline"],
-        dag_id=item["dag_id"],
-        run_id=item["run_id"],
-        state=BatchState(item["batch_state"]),
-        upload_count=item["upload_count"],
-        bytes=item["bytes"],
-        chunks=item["chunks"],
-        job_flow_id=item.get("job_flow_id"),
-        step_name=item.get("step_name"),
-        step_id=item.get("step_id"),
-        opened_at=datetime.fromisoformat(item["opened_at"]),
-    )

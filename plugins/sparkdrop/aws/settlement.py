@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from sparkdrop.aws.emr import LIVE_STEP_STATES, Emr
 from sparkdrop.aws.items import BatchState
-from sparkdrop.aws.ledger import BatchHead, Ledger, UploadOutcome
+from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.records import BatchHead, UploadOutcome
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.deployment import Deployment

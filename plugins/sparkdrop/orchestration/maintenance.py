@@ -12,7 +12,7 @@ from airflow.sdk import DAG, AssetAlias, BaseOperator, Context
 from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
 from sparkdrop.aws.intake import route_again
-from sparkdrop.aws.ledger import BatchHead
+from sparkdrop.aws.records import BatchHead
 from sparkdrop.aws.watch import reconcile_bucket
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.errors import StepStillLiveError

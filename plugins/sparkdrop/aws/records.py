@@ -1,0 +1,77 @@
+"""What the ledger tells of a batch, and what it is told of an upload's end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sparkdrop.aws.items import BatchState, Item
+from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.uploads import UploadState
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHead:
+    """A batch's head: which run claimed it, how far it is.
+
+    Attributes:
+        batch_id: follows from the run.
+        pipeline: whose inbox it came from.
+        dag_id: the DAG of the run.
+        run_id: the run.
+        state: how far it is.
+        upload_count: uploads that it holds.
+        bytes: their size together.
+        chunks: pieces that its list is stored in.
+        job_flow_id: the cluster, from just before the step is submitted.
+        step_name: the step's name, likewise.
+        step_id: the step, from just after it is submitted.
+        opened_at: when it was opened.
+    """
+
+    batch_id: str
+    pipeline: str
+    dag_id: str
+    run_id: str
+    state: BatchState
+    upload_count: int
+    bytes: int
+    chunks: int
+    job_flow_id: str | None
+    step_name: str | None
+    step_id: str | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOutcome:
+    """What became of one upload of a batch.
+
+    Attributes:
+        entry: the claimed upload.
+        state: SUCCEEDED, FAILED or QUARANTINED; PENDING gives it back to the inbox.
+        facts: what the upload's item shall tell: output, rows_in, rows_out, rows_rejected, reason, log.
+        retry_at: with PENDING, when the next attempt may be.
+    """
+
+    entry: InboxEntry
+    state: UploadState
+    facts: dict[str, Any]
+    retry_at: datetime | None = None
+
+
+def parse_head(item: Item) -> BatchHead:
+    """Read a batch's head from its item."""
+    return BatchHead(
+        batch_id=item["batch_id"],
+        pipeline=item["batch_pipeline"],
+        dag_id=item["dag_id"],
+        run_id=item["run_id"],
+        state=BatchState(item["batch_state"]),
+        upload_count=item["upload_count"],
+        bytes=item["bytes"],
+        chunks=item["chunks"],
+        job_flow_id=item.get("job_flow_id"),
+        step_name=item.get("step_name"),
+        step_id=item.get("step_id"),
+        opened_at=datetime.fromisoformat(item["opened_at"]),
+    )
