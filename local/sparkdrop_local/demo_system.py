@@ -44,14 +44,20 @@ class Running:
     ready_seconds: float
 
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextlib.contextmanager
 def end_at_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does, so that what it started is stopped."""
+    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does, so that what it started is stopped.
+
+    SIGINT is among them because a shell lets what it starts in the background ignore it, and Python then does.
+    """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in _ENDS}
     try:
         yield
     finally:

@@ -385,7 +385,7 @@ def test_upload_that_is_quarantined_exits_1_with_the_reason(airflow, file):
     done = run("upload", str(file), "--pipeline", "flights", "--wait")
     assert done.exit_code == 1
     assert "flights/2013/01.csv: QUARANTINED: the gzip is cut off" in done.stderr
-    assert "flights/2013/01.csv  SENT\n" in done.stderr
+    assert "flights/2013/01.csv  QUARANTINED\n" in done.stderr
 
 
 @pytest.mark.usefixtures("ledger")
