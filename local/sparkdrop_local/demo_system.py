@@ -51,7 +51,7 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def end_at_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the demo as Ctrl-C does, so that what it started is stopped.
 
-    SIGINT is among them because a shell lets what it starts in the background ignore it, and Python then does.
+    SIGINT is among them because what a shell starts in the background ignores it, and Python then does too.
     """
 
     def interrupt(*_: object) -> None:
