@@ -5,7 +5,7 @@ lists that people look at (`sparkdrop.aws.listing`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -37,7 +37,6 @@ from sparkdrop.core.uploads import UploadState, upload_identity
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_EMPTY_BATCH_KEPT = timedelta(days=7)
 _RESULT_FACTS = ("output", "rows_in", "rows_out", "rows_rejected", "reason", "log")
 
 
@@ -137,31 +136,26 @@ class Ledger:
     ) -> BatchHead:
         """Write what a run is about to claim, before it claims any of it; the first to write decides.
 
-        No entries close the batch: its run has nothing to do, and no other task of it may decide otherwise.
         The answer is the head that stands, which may be an earlier one.
         """
         chunks = build_chunk_texts(pipeline, entries)
         for number, chunk in enumerate(chunks):
             self.table.put({**chunk_key(batch_id, number), "entries": chunk})
-        now = self.now()
         head = {
             **batch_key(batch_id),
             "batch_id": batch_id,
             "batch_pipeline": pipeline,
             "dag_id": dag_id,
             "run_id": run_id,
-            "batch_state": (BatchState.OPEN if entries else BatchState.EMPTY).value,
+            "batch_state": BatchState.OPEN.value,
             "chunks": len(chunks),
             "upload_count": len(entries),
             "bytes": sum(entry.arrival.bytes for entry in entries),
-            "opened_at": format_time(now),
-            "expires_at": None if entries else int((now + _EMPTY_BATCH_KEPT).timestamp()),
+            "opened_at": format_time(self.now()),
         }
         put_head = self._build_put(head) | {"ConditionExpression": "attribute_not_exists(pk)"}
-        puts = [{"Put": put_head}]
-        if entries:
-            puts.append({"Put": self._build_put(open_batch_key(batch_id))})
-        transact_each(self.table.client, [puts])
+        put_marker = self._build_put(open_batch_key(batch_id))
+        transact_each(self.table.client, [[{"Put": put_head}, {"Put": put_marker}]])
         stored = self.read_batch(batch_id)
         if stored is None:
             raise LedgerError(

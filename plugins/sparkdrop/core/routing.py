@@ -80,11 +80,6 @@ def _companion_regex(key: str, uploads_bucket: str) -> str:
     return ".+".join(re.escape(piece) for piece in _TEMPLATE.split(uri))
 
 
-def route(pipelines: Iterable[Pipeline], bucket: str, key: str, *, uploads_bucket: str) -> str | None:
-    """Route one object; for many, build a :class:`Router` once."""
-    return Router(pipelines, uploads_bucket).route(bucket, key)
-
-
 def find_overlaps(pipelines: Iterable[Pipeline]) -> Iterator[Overlap]:
     """Find each pair of key patterns of two pipelines that one object could match both of."""
     entries = [
