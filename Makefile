@@ -24,7 +24,13 @@ export UV_PYTHON_DOWNLOADS := never
 UV := $(BIN)/uv
 COMPILE := pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python $(BIN)/python pyproject.toml
-COMPILE_DEV := $(COMPILE) --group local --group infra --group dev -c requirements.txt -o requirements-dev.txt
+COMPILE_DEV := $(COMPILE) --group local --group infra --group lambda --group dev -c requirements.txt \
+	-o requirements-dev.txt
+# what the functions carry; boto3 is in the runtime
+COMPILE_LAMBDA := pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	--python $(BIN)/python --group lambda -c requirements.txt \
+	-o infra/stacks/invoke/requirements.txt
+LOCKS := requirements.txt requirements-dev.txt infra/stacks/invoke/requirements.txt
 
 .PHONY: help
 help: ## show these lines
@@ -65,9 +71,10 @@ fmt: $(INSTALLED) ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 .PHONY: lock
-lock: $(UV) ## compile requirements.txt and requirements-dev.txt from pyproject.toml
+lock: $(UV) ## compile the requirements from pyproject.toml
 	$(UV) $(COMPILE) -o requirements.txt
 	$(UV) $(COMPILE_DEV)
+	$(UV) $(COMPILE_LAMBDA)
 
 .PHONY: clean
 clean: ## stop the local system and remove all that was installed or made here
@@ -86,9 +93,10 @@ spark: $(INSTALLED)
 .PHONY: check-locks
 check-locks: $(INSTALLED)
 	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
-	cp pyproject.toml requirements.txt requirements-dev.txt "$$work" && \
-	(cd "$$work" && $(UV) $(COMPILE) -o requirements.txt >/dev/null && $(UV) $(COMPILE_DEV) >/dev/null) && \
-	for lock in requirements.txt requirements-dev.txt; do \
+	cp --parents pyproject.toml $(LOCKS) "$$work" && \
+	(cd "$$work" && $(UV) $(COMPILE) -o requirements.txt >/dev/null && $(UV) $(COMPILE_DEV) >/dev/null && \
+	$(UV) $(COMPILE_LAMBDA) >/dev/null) && \
+	for lock in $(LOCKS); do \
 		diff -u "$$lock" "$$work/$$lock" || { \
 			echo "error: $$lock does not follow from pyproject.toml: run \`make lock\`" >&2; exit 1; }; \
 	done

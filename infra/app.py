@@ -21,7 +21,15 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from infra.settings.model import SETTINGS_DIR, StageSettings, load_settings
+from infra.stacks.airflow_access import AirflowAccessStack
+from infra.stacks.api_gw import ApiStack
+from infra.stacks.ecr import EcrStack
+from infra.stacks.emr.development import EMRStack
+from infra.stacks.emr.roles import EMRRolesStack
+from infra.stacks.emr.serverless import EMRServerlessStack
 from infra.stacks.events import EventsStack
+from infra.stacks.invoke.lambda_stack import InvokeStack
+from infra.stacks.network import NetworkStack
 from infra.stacks.s3 import S3Stack
 from sparkdrop.core.errors import ConfigError, Problem
 
@@ -61,13 +69,59 @@ def build_app(
     )
     settings = load_settings(stage or app.node.try_get_context("stage") or DEFAULT_STAGE, settings_dir)
     policy = choose_removal_policy(settings, confirmed=app.node.try_get_context("destroy-data"))
-    buckets = S3Stack(app, "S3Stack", settings=settings, removal_policy=policy)
-    EventsStack(app, "EventsStack", settings=settings, removal_policy=policy, uploads=buckets.uploads)
+    _wire(app, settings, policy)
     tags = {"stage": settings.stage, "owner": settings.owner, "cost-centre": settings.cost_centre}
     for key, value in tags.items():
         cdk.Tags.of(app).add(key, value)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app
+
+
+def _wire(app: cdk.App, settings: StageSettings, removal_policy: cdk.RemovalPolicy) -> None:
+    """Create the stacks, each with what it takes from those before it."""
+    buckets = S3Stack(app, "S3Stack", settings=settings, removal_policy=removal_policy).buckets
+    clusters = NetworkStack(app, "NetworkStack", settings=settings, buckets=buckets).clusters
+    events = EventsStack(
+        app, "EventsStack", settings=settings, removal_policy=removal_policy, uploads=buckets.uploads
+    )
+    images = EcrStack(app, "EcrStack", settings=settings, removal_policy=removal_policy)
+    roles = EMRRolesStack(app, "EMRRolesStack", settings=settings, buckets=buckets, clusters=clusters).roles
+    EMRServerlessStack(
+        app,
+        "EMRServerlessStack",
+        settings=settings,
+        buckets=buckets,
+        clusters=clusters,
+        images=images.spark_jobs,
+    )
+    if settings.emr.development_cluster:
+        EMRStack(app, "EMRStack", settings=settings, buckets=buckets, clusters=clusters, roles=roles)
+    invoke = InvokeStack(
+        app,
+        "InvokeStack",
+        settings=settings,
+        buckets=buckets,
+        arrivals=events.arrivals,
+        ledger=events.ledger,
+        alerts=events.alerts,
+    )
+    ApiStack(
+        app,
+        "ApiStack",
+        settings=settings,
+        removal_policy=removal_policy,
+        invoke=invoke.function,
+        alerts=events.alerts,
+    )
+    AirflowAccessStack(
+        app,
+        "AirflowAccessStack",
+        settings=settings,
+        buckets=buckets,
+        arrivals=events.arrivals,
+        ledger=events.ledger,
+        roles=roles,
+    )
 
 
 def choose_removal_policy(settings: StageSettings, *, confirmed: str | None) -> cdk.RemovalPolicy:

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
+
+
+@dataclass(frozen=True, slots=True)
+class DataBuckets:
+    """The four buckets of a stage.
+
+    Attributes:
+        uploads: Where files land; versioned, and every object that is created is an event.
+        curated: What Spark writes.
+        artifacts: Programs, manifests and reports.
+        logs: EMR's step logs, and the access logs of the other three.
+    """
+
+    uploads: s3.IBucket
+    curated: s3.IBucket
+    artifacts: s3.IBucket
+    logs: s3.IBucket
 
 
 class DataBucket(Construct):

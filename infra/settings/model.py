@@ -6,12 +6,25 @@ template is written.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, StringConstraints, ValidationError, model_validator
 
+from infra.settings.sections import (
+    AirflowSettings,
+    AlertsSettings,
+    ApiSettings,
+    EcrSettings,
+    EmrSettings,
+    InvokeSettings,
+    LogsSettings,
+    NetworkSettings,
+    Section,
+    UploadsSettings,
+)
 from sparkdrop.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -24,39 +37,24 @@ PRODUCTION = "prod"
 TagValue = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+\-@]+$", max_length=256)]
 # The stage is a part of every stack's name: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 StageName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s*]+$")]
-Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def _check_region(value: str) -> str:
+    # botocore knows every region without asking; its import is half a second, paid only where one is named
+    import botocore.session
+
+    known = {
+        region
+        for partition in ("aws", "aws-cn", "aws-us-gov")
+        for region in botocore.session.get_session().get_available_regions("emr", partition)
+    }
+    if value not in known:
+        nearest = ", ".join(get_close_matches(value, sorted(known), n=2, cutoff=0.3)) or "us-east-1"
+        raise ValueError(f"EMR has no region {value!r}; nearest: {nearest}")
+    return value
 
 
-class UploadsSettings(_Settings):
-    """The bucket where files land.
-
-    Attributes:
-        cors_origins: Origins of the pages that may PUT from a browser; scheme and host, no path, no ``*``.
-        abandoned_multipart_days: When the parts of an upload that never ended are deleted.
-        noncurrent_version_days: How long an overwritten or deleted version is kept.
-    """
-
-    cors_origins: tuple[Origin, ...] = ()
-    abandoned_multipart_days: Days = 3
-    noncurrent_version_days: Days = 30
-
-
-class LogsSettings(_Settings):
-    """The bucket of EMR's step logs and the other buckets' access logs.
-
-    Attributes:
-        retention_days: When a log is deleted.
-    """
-
-    retention_days: Days = 90
-
-
-class StageSettings(_Settings):
+class StageSettings(Section):
     """One stage of the deployment.
 
     Attributes:
@@ -67,22 +65,31 @@ class StageSettings(_Settings):
         destroy_data: The first of two switches that let ``cdk destroy`` delete the buckets and the ledger.
             The second is the context value ``destroy-data=<stage>`` on the command line. Never accepted for
             production.
-        uploads: See :class:`UploadsSettings`.
-        logs: See :class:`LogsSettings`.
+        encryption: Of the buckets: "s3" for keys that S3 keeps (free), "kms" for a key of one's own, which
+            is on record at each use and can be taken away: 1 USD a month, and its calls.
+        network: See :class:`NetworkSettings`; so the others, each by its name.
     """
 
     stage: StageName
     owner: TagValue
     cost_centre: TagValue
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+    region: Annotated[str, AfterValidator(_check_region)] | None = None
     destroy_data: bool = False
+    encryption: Literal["s3", "kms"] = "s3"
+    network: NetworkSettings = NetworkSettings()
     uploads: UploadsSettings = UploadsSettings()
     logs: LogsSettings = LogsSettings()
+    alerts: AlertsSettings = AlertsSettings()
+    ecr: EcrSettings = EcrSettings()
+    emr: EmrSettings = EmrSettings()
+    invoke: InvokeSettings = InvokeSettings()
+    api: ApiSettings = ApiSettings()
+    airflow: AirflowSettings = AirflowSettings()
 
     @model_validator(mode="after")
     def _keep_production_data(self) -> Self:
         if self.stage == PRODUCTION and self.destroy_data:
-            raise ValueError("destroy_data: production keeps its data; take destroy_data out of this file")
+            raise ValueError("destroy_data is true, but production keeps its data: take it out of this file")
         return self
 
 
@@ -128,5 +135,7 @@ def _describe_problem(file: str, error: ErrorDetails) -> Problem:
         return Problem(
             file=file, path=path, message="unknown key", hint="see infra/settings/model.py for the keys"
         )
-    found = "" if error["type"] in {"missing", "value_error"} else f", found {error['input']!r}"
+    if error["type"] == "value_error":
+        return Problem(file=file, path=path, message=str(error["ctx"]["error"]))
+    found = "" if error["type"] == "missing" else f", found {error['input']!r}"
     return Problem(file=file, path=path, message=f"{error['msg']}{found}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from infra.constructs.arrivals_queue import ArrivalsQueue
@@ -26,6 +27,7 @@ class EventsStack(StageStack):
         arrivals: The queue of objects that landed.
         dead_letters: What could not be read or delivered.
         ledger: The table of every upload's state.
+        alerts: The topic of what needs a person.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class EventsStack(StageStack):
         self.arrivals: sqs.IQueue = arrivals.queue
         self.dead_letters: sqs.IQueue = arrivals.dead_letters
         self.ledger: dynamodb.ITable = ledger.table
+        self.alerts: sns.ITopic = sns.Topic(self, "Alerts", enforce_ssl=True)
         cdk.CfnOutput(self, "ArrivalsQueueUrl", value=self.arrivals.queue_url)
         cdk.CfnOutput(self, "ArrivalsDeadLetterQueueUrl", value=self.dead_letters.queue_url)
         cdk.CfnOutput(self, "LedgerTable", value=self.ledger.table_name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 
-from infra.constructs.data_bucket import DataBucket
+from infra.constructs.data_bucket import DataBucket, DataBuckets
 from infra.stacks.stage_stack import StageStack
 
 if TYPE_CHECKING:
@@ -31,10 +31,7 @@ class S3Stack(StageStack):
     """Four buckets.
 
     Attributes:
-        uploads: Where files land; versioned, and every object that is created is an event.
-        curated: What Spark writes.
-        artifacts: Programs, manifests and reports.
-        logs: EMR's step logs, and the access logs of the other three.
+        buckets: All four.
     """
 
     def __init__(
@@ -71,15 +68,14 @@ class S3Stack(StageStack):
         curated = DataBucket(self, "Curated", removal_policy=removal_policy, access_logs=logs.bucket)
         artifacts = DataBucket(self, "Artifacts", removal_policy=removal_policy, access_logs=logs.bucket)
 
-        self.uploads: s3.IBucket = uploads.bucket
-        self.curated: s3.IBucket = curated.bucket
-        self.artifacts: s3.IBucket = artifacts.bucket
-        self.logs: s3.IBucket = logs.bucket
+        self.buckets = DataBuckets(
+            uploads=uploads.bucket, curated=curated.bucket, artifacts=artifacts.bucket, logs=logs.bucket
+        )
         for name, bucket in {
-            "UploadsBucket": self.uploads,
-            "CuratedBucket": self.curated,
-            "ArtifactsBucket": self.artifacts,
-            "LogsBucket": self.logs,
+            "UploadsBucket": self.buckets.uploads,
+            "CuratedBucket": self.buckets.curated,
+            "ArtifactsBucket": self.buckets.artifacts,
+            "LogsBucket": self.buckets.logs,
         }.items():
             cdk.CfnOutput(self, name, value=bucket.bucket_name)
 

@@ -1,4 +1,8 @@
-"""One synthesis for a session: the templates as plain JSON, without Node in the tests' process."""
+"""One synthesis for a session: the templates as plain JSON, without Node in the tests' process.
+
+The stages are the two that ship and those of ``settings/`` beside this file, which turn on what the others
+leave off.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,19 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+TEST_SETTINGS = Path(__file__).parent / "settings"
+STAGES = ("dev", "prod", "full", "existing")
+
+# Several stages in one process, because Node's start is what costs.
+SYNTHESIS = """
+import sys
+from pathlib import Path
+from infra.app import build_app
+
+output, *folders = map(Path, sys.argv[1:])
+for file in folders:
+    build_app(stage=file.stem, settings_dir=file.parent, output=output / file.stem).synth()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,7 @@ class Template:
 
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
+LoadTemplate = Callable[..., Template]
 
 
 def run_python(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -66,23 +84,28 @@ def start_python() -> StartPython:
 
 @pytest.fixture(scope="session")
 def assemblies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same stage, synthesized twice in different processes, with different hash seeds."""
+    """All stages, and ``dev`` once more from another process with another hash seed."""
     folders = (tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second"))
+    shipped = [REPOSITORY / "infra" / "settings" / f"{stage}.yaml" for stage in STAGES[:2]]
+    others = [TEST_SETTINGS / f"{stage}.yaml" for stage in STAGES[2:]]
     processes = [
-        run_python("-m", "infra.app", "--stage", "dev", "--output", str(folder), PYTHONHASHSEED=seed)
-        for folder, seed in zip(folders, ("1", "2"), strict=True)
+        run_python("-c", SYNTHESIS, str(folders[0]), *map(str, (*shipped, *others)), PYTHONHASHSEED="1"),
+        run_python(
+            "-P", "-m", "infra.app", "--stage", "dev", "--output", str(folders[1]), PYTHONHASHSEED="2"
+        ),
     ]
     for process in processes:
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=240)
         assert (process.returncode, output) == (0, "")
-    return folders
+    return folders[0], folders[1]
 
 
 @pytest.fixture(scope="session")
-def buckets(assemblies: tuple[Path, Path]) -> Template:
-    return Template(json.loads((assemblies[0] / "S3Stack.template.json").read_bytes()))
+def load_template(assemblies: tuple[Path, Path]) -> LoadTemplate:
+    """Read a stack's template: ``load_template("S3Stack")``, ``load_template("S3Stack", "full")``."""
 
+    def load(stack_id: str, stage: str = "dev") -> Template:
+        file = assemblies[0] / stage / f"{stack_id}.template.json"
+        return Template(json.loads(file.read_bytes()))
 
-@pytest.fixture(scope="session")
-def events(assemblies: tuple[Path, Path]) -> Template:
-    return Template(json.loads((assemblies[0] / "EventsStack.template.json").read_bytes()))
+    return load

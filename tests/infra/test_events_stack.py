@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Template
+    from conftest import LoadTemplate, Template
 
 QUEUES = ("ArrivalsQueue", "ArrivalsDeadLetters")
+
+
+@pytest.fixture(scope="module")
+def events(load_template: LoadTemplate) -> Template:
+    return load_template("EventsStack")
+
 
 
 def test_the_rule_takes_every_creation_in_the_uploads_bucket(events: Template) -> None:

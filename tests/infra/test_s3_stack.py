@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Template
+    from conftest import LoadTemplate, Template
 
 BUCKETS = ("Uploads", "Curated", "Artifacts", "Logs")
+
+
+@pytest.fixture(scope="module")
+def buckets(load_template: LoadTemplate) -> Template:
+    return load_template("S3Stack")
+
 
 
 def test_the_four_buckets_are_outputs_without_exports_of_their_own(buckets: Template) -> None:

@@ -1,0 +1,1 @@
+"""EMR: its roles, a development cluster, a serverless application."""

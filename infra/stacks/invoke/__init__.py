@@ -1,0 +1,1 @@
+"""The function of ``POST /invoke``: its definition, and in ``handler/`` its body."""
