@@ -20,6 +20,7 @@ Days = Annotated[int, Field(ge=1, le=36_500)]
 LogDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
+BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 VpcId = Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]{8,17}$")]
 SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]{8,17}$")]
 RouteTableId = Annotated[str, StringConstraints(pattern=r"^rtb-[0-9a-f]{8,17}$")]
@@ -123,11 +124,14 @@ class UploadsSettings(Section):
         cors_origins: Origins of the pages that may PUT from a browser; scheme and host, no path, no ``*``.
         abandoned_multipart_days: When the parts of an upload that never ended are deleted.
         noncurrent_version_days: How long an overwritten or deleted version is kept.
+        partner_buckets: Buckets of others that pipelines read (``arrival.bucket``, ``wait_for``): what the
+            stage's roles may read beside its own.
     """
 
     cors_origins: tuple[Origin, ...] = ()
     abandoned_multipart_days: Days = 3
     noncurrent_version_days: Days = 30
+    partner_buckets: tuple[BucketName, ...] = ()
 
 
 class LogsSettings(Section):

@@ -17,7 +17,6 @@ def events(load_template: LoadTemplate) -> Template:
     return load_template("EventsStack")
 
 
-
 def test_the_rule_takes_every_creation_in_the_uploads_bucket(events: Template) -> None:
     pattern = events.properties("AWS::Events::Rule")["EventPattern"]
     assert set(pattern) == {"source", "detail-type", "detail"}

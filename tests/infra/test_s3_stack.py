@@ -17,7 +17,6 @@ def buckets(load_template: LoadTemplate) -> Template:
     return load_template("S3Stack")
 
 
-
 def test_the_four_buckets_are_outputs_without_exports_of_their_own(buckets: Template) -> None:
     outputs = buckets.body["Outputs"]
     for name in BUCKETS:

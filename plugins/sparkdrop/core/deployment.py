@@ -32,6 +32,9 @@ class Deployment(BaseModel):
         emr_service_role: Name or ARN of EMR's service role.
         emr_instance_profile: Name or ARN of the nodes' instance profile.
         emr_subnet_id: The subnet of transient job flows; None lets EMR choose.
+        emr_primary_security_group: EMR's managed security group of primary nodes; None lets EMR make its own.
+        emr_core_security_group: That of core and task nodes.
+        emr_service_access_security_group: That of EMR's service, for nodes in a private subnet.
         config_dir: The folder of pipeline files.
         jobs_dir: The folder of Spark programs.
         airflow_url: Where people reach Airflow's UI; None where it is not known.
@@ -49,6 +52,9 @@ class Deployment(BaseModel):
     emr_service_role: Name
     emr_instance_profile: Name
     emr_subnet_id: Name | None = None
+    emr_primary_security_group: Name | None = None
+    emr_core_security_group: Name | None = None
+    emr_service_access_security_group: Name | None = None
     config_dir: Name = "include/emr_configs"
     jobs_dir: Name = "include/spark_jobs"
     airflow_url: Name | None = None
@@ -79,6 +85,20 @@ class Deployment(BaseModel):
 def environment_name(field: str) -> str:
     """Name the environment variable of a field: ``uploads_bucket`` is ``SPARKDROP_UPLOADS_BUCKET``."""
     return PREFIX + field.upper()
+
+
+def read_outputs(outputs: Mapping[str, str]) -> dict[str, str]:
+    """Turn the stacks' outputs into a deployment's environment: ``UploadsBucket`` is a field's name in camels.
+
+    Args:
+        outputs: Of all stacks, by their names; what no field is called is left out.
+    """
+    fields = {_to_camels(field): field for field in Deployment.model_fields}
+    return {environment_name(fields[name]): value for name, value in outputs.items() if name in fields}
+
+
+def _to_camels(field: str) -> str:
+    return "".join(word.capitalize() for word in field.split("_"))
 
 
 def _missing(name: str) -> Problem:
