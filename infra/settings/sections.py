@@ -1,18 +1,29 @@
 """The sections of a stage's settings file, as frozen models.
 
-Every key has a default, and the defaults cost next to nothing at rest: what costs by the hour is a switch that
-is off.
+Every key has a default, and the defaults cost next to nothing at rest: what costs by the hour is a
+switch that is off.
 """
 
 from __future__ import annotations
 
 from ipaddress import IPv4Network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from infra.settings.emr_releases import check_release
 
+T = TypeVar("T")
+
+
+def _check_some(values: tuple[T, ...]) -> tuple[T, ...]:
+    if not values:
+        raise ValueError("is empty: name at least one")
+    return values
+
+
+# pydantic's min_length counts the items that are accepted, and so reports each refused one twice
+OneOrMore = Annotated[tuple[T, ...], AfterValidator(_check_some)]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s*]+$")]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 # CloudWatch Logs takes these and no others:
@@ -52,8 +63,8 @@ class ExistingVpc(Section):
     """
 
     vpc_id: VpcId
-    availability_zones: Annotated[tuple[ZoneName, ...], Field(min_length=1)]
-    private_subnet_ids: Annotated[tuple[SubnetId, ...], Field(min_length=1)]
+    availability_zones: OneOrMore[ZoneName]
+    private_subnet_ids: OneOrMore[SubnetId]
     private_route_table_ids: tuple[RouteTableId, ...] = ()
 
     @model_validator(mode="after")
@@ -152,7 +163,7 @@ class AlertsSettings(Section):
 
     Attributes:
         emails: Subscribed to the topic of alerts; each has to confirm once.
-        oldest_message_minutes: How old the oldest message of the arrivals queue may get before it is an alert.
+        oldest_message_minutes: How old the arrivals queue's oldest message may get before it is an alert.
         archive_days: How long EventBridge keeps arrivals for a replay.
     """
 
@@ -271,6 +282,4 @@ class AirflowSettings(Section):
             (``airflow.amazonaws.com`` and ``airflow-env.amazonaws.com``).
     """
 
-    service_principals: Annotated[tuple[ServicePrincipal, ...], Field(min_length=1)] = (
-        "ecs-tasks.amazonaws.com",
-    )
+    service_principals: OneOrMore[ServicePrincipal] = ("ecs-tasks.amazonaws.com",)

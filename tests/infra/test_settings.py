@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.settings.emr_releases import RELEASES
 from infra.settings.model import SETTINGS_DIR, StageSettings, load_settings
+from infra.settings.sections import DomainSettings, EmrSettings, NetworkSettings
 from sparkdrop.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +32,28 @@ def test_every_shipped_stage_loads(stage: str) -> None:
         (NEEDED + "uploads: {noncurrent_version_days: soon}\n", "uploads.noncurrent_version_days", "'soon'"),
         (NEEDED + "logs: {retention_days: 0}\n", "logs.retention_days", "greater than or equal to 1"),
         (NEEDED + "ownr: you\n", "ownr", "unknown key"),
-        (NEEDED + "region: mars\n", "region", "found 'mars'"),
+        (NEEDED + "region: mars\n", "region", "EMR has no region 'mars'"),
+        (NEEDED + "region: us-eest-1\n", "region", "nearest: us-west-1, us-east-1"),
+        (NEEDED + "network: {cidr: 10.0.0.0/8}\n", "network.cidr", "between /16 and /22"),
+        (NEEDED + "network: {cidr: 8.8.0.0/16}\n", "network.cidr", "private block"),
+        (NEEDED + "network: {cidr: 10.0.0.0/33}\n", "network.cidr", "10.0.0.0/33"),
+        (
+            NEEDED + "network: {cidr: 10.1.0.0/16, connected_cidrs: [10.2.0.0/16, 10.1.128.0/20]}\n",
+            "network",
+            "10.1.0.0/16 overlaps with the connected 10.1.128.0/20",
+        ),
+        (NEEDED + "network: {interface_endpoints: [s3]}\n", "network.interface_endpoints.0", "found 's3'"),
+        (NEEDED + "emr: {release: emr-7.99.0}\n", "emr.release", "EMR has no release 'emr-7.99.0'; nearest:"),
+        (NEEDED + "emr: {idle_minutes: ten}\n", "emr.idle_minutes", "found 'ten'"),
+        (NEEDED + "api: {authorizer: none}\n", "api.authorizer", "'iam' or 'cognito'"),
+        (NEEDED + "logs: {function_days: 31}\n", "logs.function_days", "found 31"),
+        (NEEDED + "airflow: {service_principals: []}\n", "airflow.service_principals", "at least one"),
+        (NEEDED + "airflow: {service_principals: ['*']}\n", "airflow.service_principals.0", "found '*'"),
+        (
+            NEEDED + "api: {domain: {name: a.example.com, certificate_arn: none}}\n",
+            "api.domain.certificate_arn",
+            "found 'none'",
+        ),
         ("cost_centre: none\n", "owner", "Field required"),
     ],
 )
@@ -82,3 +106,75 @@ def test_days_and_origins_are_taken_as_given_or_refused(days: int, host: str) ->
     else:
         assert settings.uploads.noncurrent_version_days == days
         assert settings.uploads.cors_origins == (f"https://{host}",)
+
+
+@pytest.mark.parametrize(
+    ("existing", "said"),
+    [
+        (
+            {"private_subnet_ids": ["subnet-0123abcd", "subnet-4567abcd"]},
+            "2 private_subnet_ids, 1 availability",
+        ),
+        (
+            {"private_route_table_ids": ["rtb-0123abcd", "rtb-4567abcd"]},
+            "2 private_route_table_ids, 1 subnets",
+        ),
+        ({"vpc_id": "my-vpc"}, "vpc-"),
+    ],
+)
+def test_an_existing_network_is_named_whole(existing: dict[str, object], said: str) -> None:
+    network = {
+        "vpc_id": "vpc-0123abcd",
+        "availability_zones": ["us-east-1a"],
+        "private_subnet_ids": ["subnet-0123abcd"],
+    }
+    assert NetworkSettings.model_validate({"existing": network}).existing is not None
+    with pytest.raises(ValueError, match=said):
+        NetworkSettings.model_validate({"existing": {**network, **existing}})
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        ({"hosted_zone_id": "Z0123456789"}, "go together"),
+        ({"hosted_zone_id": "Z0123456789", "hosted_zone_name": "other.com"}, "not in the zone other.com"),
+        ({"hosted_zone_id": "Z0123456789", "hosted_zone_name": "ample.com"}, "not in the zone ample.com"),
+    ],
+)
+def test_a_domain_lies_in_its_zone(zone: dict[str, str], said: str) -> None:
+    certificate = "arn:aws:acm:eu-west-1:111122223333:certificate/01234567-89ab-cdef-0123-456789abcdef"
+    domain = {"name": "api.example.com", "certificate_arn": certificate}
+    assert DomainSettings.model_validate(
+        {**domain, "hosted_zone_id": "Z0123456789", "hosted_zone_name": "example.com"}
+    )
+    with pytest.raises(ValueError, match=said):
+        DomainSettings.model_validate({**domain, **zone})
+
+
+PRIVATE_BLOCKS = st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(16, 22)).map(
+    lambda parts: IPv4Network((f"10.{parts[0]}.{parts[1]}.0", parts[2]), strict=False)
+)
+
+
+@given(cidr=PRIVATE_BLOCKS, others=st.lists(PRIVATE_BLOCKS, max_size=4))
+def test_a_network_is_taken_where_it_shares_no_address_with_another(
+    cidr: IPv4Network, others: list[IPv4Network]
+) -> None:
+    shared = any(other.subnet_of(cidr) or cidr.subnet_of(other) for other in others)
+    values = {"cidr": str(cidr), "connected_cidrs": [str(other) for other in others]}
+    if shared:
+        with pytest.raises(ValueError, match="overlaps"):
+            NetworkSettings.model_validate(values)
+    else:
+        assert NetworkSettings.model_validate(values).cidr == cidr
+
+
+@given(label=st.text(max_size=20))
+def test_only_releases_that_emr_has_are_taken(label: str) -> None:
+    with pytest.raises(ValueError, match="EMR has no release"):
+        EmrSettings.model_validate({"release": f"{label}-"})
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_release_that_emr_has_is_taken(release: str) -> None:
+    assert EmrSettings(release=release).release == release
