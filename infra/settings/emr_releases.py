@@ -27,5 +27,5 @@ def check_release(value: str) -> str:
         return value
     nearest = ", ".join(get_close_matches(value, RELEASES, n=2, cutoff=0)) or RELEASES[-1]
     raise ValueError(
-        f"EMR has no release {value!r}; nearest: {nearest} (newer ones go into infra/settings/emr_releases.py)"
+        f"EMR has no release {value!r}; nearest: {nearest} (a newer one goes into emr_releases.py)"
     )
