@@ -144,22 +144,40 @@ def choose_removal_policy(settings: StageSettings, *, confirmed: str | None) -> 
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Synthesize; 1 and one line per problem where the settings cannot be used."""
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m infra.app", description="Write the templates of every stack."
+        prog="python -m infra.app", description="Write the templates of every stack; calls no AWS."
     )
     parser.add_argument(
         "--stage", help="stem of a file in infra/settings/ (default: context `stage`, then dev)"
     )
     parser.add_argument("--output", type=Path, help="folder for the templates (default: CDK_OUTDIR)")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--destroy-data",
+        metavar="STAGE",
+        help="the second switch that lets a deletion of the stacks delete their data; the first is in the"
+        " settings file",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Synthesize; 1 where settings cannot be used (a line each) or a template has findings (CDK's report)."""
+    options = parse_arguments(arguments)
+    context = {"destroy-data": options.destroy_data} if options.destroy_data else None
     try:
-        app = build_app(stage=options.stage, output=options.output)
+        build_app(stage=options.stage, output=options.output, context=context).synth()
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        for problem in error.problems:
+            sys.stderr.write(f"error: {problem}\n")
         return 1
-    app.synth()
+    except RuntimeError as error:
+        # CDK has printed the findings by then; what jsii raises for them adds only a stack of calls
+        if not str(error).startswith("ValidationFailed"):
+            raise
+        sys.stderr.write("error: the templates have the findings above: mend each, or acknowledge it\n")
+        return 1
     return 0
 
 
