@@ -24,6 +24,7 @@ class ArrivalsQueue(Construct):
     Attributes:
         queue: What the arrival stream reads.
         dead_letters: What it could not read in five attempts, and what EventBridge could not deliver.
+        pattern: What the rule takes.
         rule: The rule between bucket and queue.
     """
 
@@ -47,16 +48,17 @@ class ArrivalsQueue(Construct):
             retention_period=RETENTION,
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=MAX_RECEIVES, queue=self.dead_letters),
         )
+        # No condition on the reason: multipart uploads end with CompleteMultipartUpload, copies with
+        # CopyObject.
+        self.pattern = events.EventPattern(
+            source=["aws.s3"],
+            detail_type=["Object Created"],
+            detail={"bucket": {"name": [uploads.bucket_name]}},
+        )
         self.rule = events.Rule(
             self,
             "Rule",
             description="Every object created in the uploads bucket, whatever created it",
-            # No condition on the reason: multipart uploads end with CompleteMultipartUpload, copies with
-            # CopyObject.
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={"bucket": {"name": [uploads.bucket_name]}},
-            ),
+            event_pattern=self.pattern,
             targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)],
         )

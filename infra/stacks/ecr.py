@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
 
+from infra.constructs.job_images import JobImages
 from infra.stacks.stage_stack import StageStack
 
 if TYPE_CHECKING:
@@ -38,4 +39,12 @@ class EcrStack(StageStack):
             part="ecr",
             description="the repository of Spark job images",
         )
-        self.spark_jobs: ecr.IRepository = ecr.Repository(self, "SparkJobs", removal_policy=removal_policy)
+        images = JobImages(
+            self,
+            "SparkJobs",
+            keep_images=settings.ecr.keep_images,
+            customer_key=settings.encryption == "kms",
+            removal_policy=removal_policy,
+        )
+        self.spark_jobs: ecr.IRepository = images.repository
+        cdk.CfnOutput(self, "SparkJobsRepositoryUri", value=self.spark_jobs.repository_uri)

@@ -1,7 +1,8 @@
-"""What must not be lost between the uploads bucket and the queue, and from the ledger."""
+"""What must not be lost between the uploads bucket and the queue, and from the ledger; who hears of it."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import LoadTemplate, Template
 
+ALARM, TOPIC = "AWS::CloudWatch::Alarm", "AWS::SNS::Topic"
+OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 QUEUES = ("ArrivalsQueue", "ArrivalsDeadLetters")
 
 
@@ -79,9 +82,102 @@ def test_the_ledger_has_the_keys_and_lists_that_the_code_reads(events: Template)
     assert {definition["AttributeType"] for definition in table["AttributeDefinitions"]} == {"S"}
 
 
+def test_the_archive_keeps_what_the_rule_takes(load_template: LoadTemplate) -> None:
+    for stage, days in (("dev", 30), ("prod", 90)):
+        template = load_template("EventsStack", stage)
+        archive = template.find("AWS::Events::Archive")
+        assert (
+            archive["Properties"]["EventPattern"] == template.properties("AWS::Events::Rule")["EventPattern"]
+        )
+        assert archive["Properties"]["RetentionDays"] == days
+        assert archive["DeletionPolicy"] == "Retain"
+        _, parts = archive["Properties"]["SourceArn"]["Fn::Join"]
+        assert parts[-1] == ":event-bus/default"  # where S3's events come in: a rule sees its own bus only
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "above", "dimension"),
+    [
+        ("DeadLetters", "ApproximateNumberOfMessagesVisible", 0, "ArrivalsDeadLetters"),
+        ("OldestMessage", "ApproximateAgeOfOldestMessage", 15 * 60, "ArrivalsQueue"),
+        ("LostEvents", "InvocationsFailedToBeSentToDlq", 0, "ArrivalsRule"),
+    ],
+)
+def test_an_alarm_watches_each_way_to_be_late_or_lost(
+    events: Template, name: str, metric: str, above: int, dimension: str
+) -> None:
+    alarm = events.properties(ALARM, name)
+    assert (alarm["MetricName"], alarm["Threshold"]) == (metric, above)
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    (watched,) = alarm["Dimensions"]
+    assert dimension in json.dumps(watched["Value"])
+
+
+def test_throttled_writes_of_the_table_and_each_list_index_count(events: Template) -> None:
+    alarm = events.properties(ALARM, "LedgerThrottles")
+    total, *metrics = alarm["Metrics"]
+    assert all(f"FILL({metric['Id']}, 0)" in total["Expression"] for metric in metrics)
+    assert [entry["ReturnData"] for entry in alarm["Metrics"]] == [True, False, False, False]
+    watched = {metric["MetricStat"]["Metric"]["MetricName"] for metric in metrics}
+    indexes = {
+        dimension["Value"]
+        for metric in metrics
+        for dimension in metric["MetricStat"]["Metric"]["Dimensions"]
+        if dimension["Name"] == "GlobalSecondaryIndexName"
+    }
+    assert (watched, indexes) == ({"WriteThrottleEvents"}, {"by_pipeline", "by_state"})
+
+
+def test_each_alarm_tells_the_topic_what_to_do_and_silence_is_no_alarm(events: Template) -> None:
+    (topic,) = events.all(TOPIC)
+    alarms = events.all(ALARM)
+    assert len(alarms) == 4
+    for alarm in (resource["Properties"] for resource in alarms.values()):
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": topic}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert 80 < len(alarm["AlarmDescription"]) <= 1024
+
+
+@pytest.mark.parametrize("stage", ["dev", "full"])
+def test_alarms_of_this_account_may_publish_over_tls(load_template: LoadTemplate, stage: str) -> None:
+    template = load_template("EventsStack", stage)
+    statements = template.properties("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    (denial,) = [statement for statement in statements if statement["Effect"] == "Deny"]
+    assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    (allowance,) = [statement for statement in statements if statement["Effect"] == "Allow"]
+    assert allowance["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowance["Action"] == "sns:Publish"
+    assert allowance["Condition"] == OF_THIS_ACCOUNT
+
+
+def test_alerts_lie_under_a_key_that_alarms_may_use_where_the_stage_asks_for_one(
+    load_template: LoadTemplate,
+) -> None:
+    assert "KmsMasterKeyId" not in load_template("EventsStack").find(TOPIC).get("Properties", {})
+    template = load_template("EventsStack", "full")
+    (key,) = template.all("AWS::KMS::Key")
+    assert template.properties(TOPIC)["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+    _, statement = template.properties("AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Condition"] == OF_THIS_ACCOUNT
+
+
+def test_who_the_settings_name_is_subscribed(load_template: LoadTemplate) -> None:
+    assert load_template("EventsStack").all("AWS::SNS::Subscription") == {}
+    subscription = load_template("EventsStack", "full").properties("AWS::SNS::Subscription")
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "data@example.com")
+
+
 def test_outputs_are_named_for_those_who_read_them(events: Template) -> None:
-    assert set(events.body["Outputs"]) == {"ArrivalsQueueUrl", "ArrivalsDeadLetterQueueUrl", "LedgerTable"}
-    assert not any("Export" in output for output in events.body["Outputs"].values())
+    assert set(events.body["Outputs"]) == {
+        "AlertsTopicArn",
+        "ArrivalsArchiveArn",
+        "ArrivalsDeadLetterQueueUrl",
+        "ArrivalsQueueUrl",
+        "ArrivalsRuleArn",
+        "LedgerTable",
+    }
 
 
 def _keys(schema: list[dict[str, str]]) -> tuple[str, str]:
