@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 from pydantic import ValidationError
@@ -33,8 +34,8 @@ ValueError: no such column: carrier
 class ClusterWithCancel(Emr):
     """EMR with the call that the emulation lacks."""
 
-    def __init__(self, client):
-        super().__init__(client=client)
+    def __init__(self, deployment, client):
+        super().__init__(deployment, client=client)
         self.cancelled = []
 
     def cancel_step(self, job_flow_id, step_id):
@@ -42,8 +43,8 @@ class ClusterWithCancel(Emr):
 
 
 @pytest.fixture
-def emr(aws):  # noqa: ARG001 - `aws` has to be there first
-    return ClusterWithCancel(boto3.client("emr"))
+def emr(aws, deployment):  # noqa: ARG001 - `aws` has to be there first
+    return ClusterWithCancel(deployment.ledger_table, boto3.client("emr"))
 
 
 @pytest.fixture
@@ -231,6 +232,29 @@ def test_job_flows_are_found_by_their_tags(emr, deployment, flights):
     emr.terminate(ours)
     emr.terminate(ours)
     assert emr.find_job_flow(request["Name"], "B1") is None
+
+
+def test_another_deployments_job_flows_are_not_ours(emr, deployment, flights):
+    other = deployment.model_copy(update={"ledger_table": "another"})
+    request = build_job_flow(flights, other, 10, "B1")
+    emr.client.run_job_flow(**request)
+    assert emr.find_job_flow(request["Name"], "B1") is None
+    assert list(emr.list_job_flows()) == []
+
+
+@pytest.mark.parametrize(("code", "is_expected"), [("AccessDeniedException", True), ("Throttled", False)])
+def test_a_job_flow_that_the_role_may_not_look_at_is_not_ours(emr, deployment, flights, code, is_expected):
+    emr.client.run_job_flow(**build_job_flow(flights, deployment, 10, "B1"))
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": code}}, "DescribeCluster")
+
+    emr.client.meta.events.register("before-call.emr.DescribeCluster", refuse)
+    if is_expected:
+        assert list(emr.list_job_flows()) == []
+    else:
+        with pytest.raises(ClientError, match=code):
+            list(emr.list_job_flows())
 
 
 def test_a_step_is_found_by_its_name(batch):

@@ -87,6 +87,7 @@ def test_the_job_flow_ends_by_itself_and_is_found_again():
     assert {tag["Key"]: tag["Value"] for tag in request["Tags"]} == {
         "sparkdrop:pipeline": "flights",
         "sparkdrop:batch_id": BATCH,
+        "sparkdrop:deployment": "ledger",
         "for-use-with-amazon-emr-managed-policies": "true",
     }
 

@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from sparkdrop.aws.storage import Storage
-from sparkdrop.core.emr_request import TAG_BATCH
+from sparkdrop.core.emr_request import NAME_PREFIX, TAG_BATCH, TAG_DEPLOYMENT
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -53,10 +54,16 @@ class LiveJobFlow:
 
 
 class Emr:
-    """Look-ups and cancellations."""
+    """Look-ups and cancellations.
 
-    def __init__(self, *, client: "EMRClient | None" = None) -> None:
+    Args:
+        deployment: whose job flows are ours: the value of their tag.
+        client: boto3's.
+    """
+
+    def __init__(self, deployment: str, *, client: "EMRClient | None" = None) -> None:
         self.client = client or boto3.client("emr")
+        self._deployment = deployment
 
     def find_job_flow(self, name: str, batch_id: str) -> str | None:
         """Find the live job flow of a batch.
@@ -66,14 +73,14 @@ class Emr:
             batch_id: the value of its tag.
         """
         for job_flow in self._list_live():
-            if job_flow["Name"] == name and self._read_tags(job_flow["Id"]).get(TAG_BATCH) == batch_id:
+            if job_flow["Name"] == name and self._read_batch_id(job_flow["Id"]) == batch_id:
                 return str(job_flow["Id"])
         return None
 
     def list_job_flows(self) -> Iterator[LiveJobFlow]:
         """List the live job flows that carry our tag."""
         for job_flow in self._list_live():
-            batch_id = self._read_tags(job_flow["Id"]).get(TAG_BATCH)
+            batch_id = self._read_batch_id(job_flow["Id"])
             if batch_id:
                 created_at = job_flow["Status"]["Timeline"]["CreationDateTime"]
                 yield LiveJobFlow(job_flow["Id"], batch_id, created_at)
@@ -128,12 +135,22 @@ class Emr:
         return StepEnd(status["State"], reason, f"{folder}stderr.gz" if stderr else folder)
 
     def _list_live(self) -> Iterator[Any]:
+        """List what is up and has a name such as ours: of the others nobody needs to ask for the tags."""
         pages = self.client.get_paginator("list_clusters").paginate(ClusterStates=list(LIVE_JOB_FLOW_STATES))
-        return (job_flow for page in pages for job_flow in page["Clusters"])
+        found = (job_flow for page in pages for job_flow in page["Clusters"])
+        return (job_flow for job_flow in found if job_flow["Name"].startswith(NAME_PREFIX))
 
-    def _read_tags(self, job_flow_id: str) -> dict[str, str]:
-        tags = self.client.describe_cluster(ClusterId=job_flow_id)["Cluster"].get("Tags", [])
-        return {tag["Key"]: tag["Value"] for tag in tags}
+    def _read_batch_id(self, job_flow_id: str) -> str | None:
+        """Read whose batch a job flow is for; None where it is not ours, or ours is not to know."""
+        try:
+            cluster: Any = self.client.describe_cluster(ClusterId=job_flow_id)["Cluster"]
+        except ClientError as error:
+            # the role may look at the job flows that carry our deployment's tag, and at no others
+            if error.response["Error"]["Code"] == "AccessDeniedException":
+                return None
+            raise
+        tags = {tag["Key"]: tag["Value"] for tag in cluster.get("Tags", [])}
+        return tags.get(TAG_BATCH) if tags.get(TAG_DEPLOYMENT) == self._deployment else None
 
 
 def _step_logs(log_uri: str | None, job_flow_id: str, step_id: str) -> str | None:

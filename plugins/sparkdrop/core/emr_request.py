@@ -26,8 +26,12 @@ MAX_STEP_CHARACTERS = 10_240
 Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-work-with-steps.html
 """
 
+NAME_PREFIX = "sparkdrop "
 TAG_PIPELINE = "sparkdrop:pipeline"
 TAG_BATCH = "sparkdrop:batch_id"
+# Two deployments in one account must not end each other's job flows: its value is the ledger's table, which
+# no two have in common, and which the role's policy names as well.
+TAG_DEPLOYMENT = "sparkdrop:deployment"
 # EMR's managed policies let the service role touch only resources with this tag:
 # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-managed-iam-policies.html
 TAG_MANAGED = "for-use-with-amazon-emr-managed-policies"
@@ -109,7 +113,7 @@ def locate_program(
 
 def step_name(pipeline_name: str, batch_id: str) -> str:
     """Name a batch's step; the same for every retry, so that a step is found before a second one is made."""
-    return f"sparkdrop {pipeline_name} {batch_id}"
+    return f"{NAME_PREFIX}{pipeline_name} {batch_id}"
 
 
 def build_manifest(
@@ -213,13 +217,18 @@ def build_job_flow(
         "AutoTerminationPolicy": {"IdleTimeout": int(compute.idle_timeout.total_seconds())},
         "Configurations": _build_configurations(compute),
         "VisibleToAllUsers": True,
-        "Tags": build_tags(pipeline, batch_id),
+        "Tags": build_tags(pipeline, deployment, batch_id),
     }
 
 
-def build_tags(pipeline: Pipeline, batch_id: str) -> list[dict[str, str]]:
+def build_tags(pipeline: Pipeline, deployment: Deployment, batch_id: str) -> list[dict[str, str]]:
     """Build the tags by which a batch's job flow is found again, and reaped when nobody needs it."""
-    tags = {TAG_PIPELINE: pipeline.name, TAG_BATCH: batch_id, TAG_MANAGED: "true"}
+    tags = {
+        TAG_PIPELINE: pipeline.name,
+        TAG_BATCH: batch_id,
+        TAG_DEPLOYMENT: deployment.ledger_table,
+        TAG_MANAGED: "true",
+    }
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 

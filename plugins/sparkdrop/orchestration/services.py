@@ -22,7 +22,7 @@ class Services:
 
     def make_emr(self) -> Emr:
         """Make a client for EMR; most tasks need none, and one takes a tenth of a second to build."""
-        return Emr()
+        return Emr(self.deployment.ledger_table)
 
 
 @cache
