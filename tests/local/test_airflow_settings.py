@@ -1,6 +1,6 @@
 """The laptop's Airflow: what it is told, and what it is not."""
 
-import ast
+import importlib
 import importlib.util
 import json
 import stat
@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sparkdrop.orchestration.preload import PRELOADED, preload
 from sparkdrop_local import airflow
-from sparkdrop_local.system import REPOSITORY
 
 LOGIN = airflow.make_login()
-LOCAL_SETTINGS = REPOSITORY / "local" / "sparkdrop_local" / "airflow_config" / "airflow_local_settings.py"
 
 
 @pytest.fixture
@@ -98,15 +97,21 @@ def test_a_fresh_home_has_an_empty_database_and_one_login(tmp_path, monkeypatch)
 
 
 def test_what_is_preloaded_is_there():
-    found = ast.parse(LOCAL_SETTINGS.read_text())
-    modules = [
-        node.value
-        for node in ast.walk(found)
-        if isinstance(node, ast.Constant) and str(node.value).startswith("airflow.")
-    ]
+    modules = {module for names in PRELOADED.values() for module in names}
 
     assert len(modules) >= 6
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
+
+
+def test_only_processes_that_fork_preload(monkeypatch):
+    imported = []
+    monkeypatch.setattr(importlib, "import_module", imported.append)
+
+    for arguments in (["airflow", "triggerer"], ["airflow"], []):
+        preload(arguments)
+    assert imported == []
+    preload(["airflow", "scheduler"])
+    assert imported == list(PRELOADED["scheduler"])
 
 
 def test_logs_are_read_from_disk_through_the_method_that_is_replaced():
