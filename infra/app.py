@@ -153,6 +153,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         "--stage", help="stem of a file in infra/settings/ (default: context `stage`, then dev)"
     )
     parser.add_argument("--output", type=Path, help="folder for the templates (default: CDK_OUTDIR)")
+    parser.add_argument("--settings", type=Path, default=SETTINGS_DIR, help="folder of the settings files")
     parser.add_argument(
         "--destroy-data",
         metavar="STAGE",
@@ -167,16 +168,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
     context = {"destroy-data": options.destroy_data} if options.destroy_data else None
     try:
-        build_app(stage=options.stage, output=options.output, context=context).synth()
+        build_app(
+            stage=options.stage, output=options.output, context=context, settings_dir=options.settings
+        ).synth()
     except ConfigError as error:
         for problem in error.problems:
             sys.stderr.write(f"error: {problem}\n")
         return 1
     except RuntimeError as error:
-        # CDK has printed the findings by then; what jsii raises for them adds only a stack of calls
-        if not str(error).startswith("ValidationFailed"):
+        # the findings are in it, or CDK has printed them; jsii adds only a stack of calls
+        kind, _, report = str(error).partition(": ")
+        if kind != "ValidationFailed":
             raise
-        sys.stderr.write("error: the templates have the findings above: mend each, or acknowledge it\n")
+        sys.stderr.write(f"{report}\nerror: the templates have findings: mend or acknowledge each\n")
         return 1
     return 0
 

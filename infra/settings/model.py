@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeGuard, get_args
 
 import yaml
 from pydantic import AfterValidator, StringConstraints, ValidationError, model_validator
@@ -132,10 +132,23 @@ def load_settings(stage: str, directory: Path = SETTINGS_DIR) -> StageSettings:
 def _describe_problem(file: str, error: ErrorDetails) -> Problem:
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return Problem(
-            file=file, path=path, message="unknown key", hint="see infra/settings/model.py for the keys"
-        )
+        near = get_close_matches(str(error["loc"][-1]), _list_keys(error["loc"][:-1]), n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        return Problem(file=file, path=path, message="unknown key", hint=f"{meant}docs/infra.md has them all")
     if error["type"] == "value_error":
         return Problem(file=file, path=path, message=str(error["ctx"]["error"]))
     found = "" if error["type"] == "missing" else f", found {error['input']!r}"
     return Problem(file=file, path=path, message=f"{error['msg']}{found}")
+
+
+def _list_keys(section: tuple[int | str, ...]) -> list[str]:
+    """The keys of a section, as they may stand in a settings file."""
+    model: type[Section] = StageSettings
+    for name in section:
+        annotation = model.model_fields[str(name)].annotation
+        (model,) = [one for one in (annotation, *get_args(annotation)) if _is_section(one)]
+    return [name for name in model.model_fields if name != "stage"]
+
+
+def _is_section(annotation: object) -> TypeGuard[type[Section]]:
+    return isinstance(annotation, type) and issubclass(annotation, Section)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,8 @@ def reach_account(region: str | None) -> Account:
         ToolError: There is no region, there are no credentials, or nobody answers.
     """
     try:
-        session = boto3.Session(region_name=region)
+        # boto3 itself takes AWS_DEFAULT_REGION alone, the CDK CLI both
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
         if session.region_name is None:
             raise ToolError("no region: set `region` in the stage's settings file, or AWS_REGION")
         identity: Any = session.client("sts", config=_QUICK).get_caller_identity()

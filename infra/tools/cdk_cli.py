@@ -81,15 +81,19 @@ def become_cli(arguments: Sequence[str]) -> None:
     os.execve(command[0], command, environment)  # noqa: S606 - no shell is wanted
 
 
-def run_cli(arguments: Sequence[str], *, assembly: Path = ASSEMBLY) -> None:
+def run_cli(arguments: Sequence[str], *, region: str, assembly: Path = ASSEMBLY) -> None:
     """Run the CLI on what was synthesized before; all that it prints goes to stderr.
+
+    Args:
+        arguments: The command and its options.
+        region: Where stacks go that name no region.
+        assembly: The synthesized folder.
 
     Raises:
         ToolError: It is not installed, or it failed: it has said why.
     """
     command = build_command([*arguments, "--app", str(assembly)])
-    ended = subprocess.run(
-        command, cwd=INFRA, env=build_environment(os.environ), stdout=sys.stderr, check=False
-    )
+    environment = build_environment({**os.environ, "AWS_REGION": region})
+    ended = subprocess.run(command, cwd=INFRA, env=environment, stdout=sys.stderr, check=False)
     if ended.returncode:
         raise ToolError(f"`cdk {arguments[0]}` failed: see above")

@@ -100,7 +100,11 @@ def deploy_stage(
     chosen = choose_stacks(stacks, named)
     bootstrap_account(account, chosen, assembly=assembly)
     approval = ["--require-approval", "never"] if yes else []
-    run_cli(["deploy", *(stack.id for stack in chosen), "--progress", "events", *approval], assembly=assembly)
+    run_cli(
+        ["deploy", *(stack.id for stack in chosen), "--progress", "events", *approval],
+        region=account.region,
+        assembly=assembly,
+    )
     outputs = account.read_outputs(stack.name for stack in stacks)
     deployed = Deployed(stage=stage, account=account.number, region=account.region, stacks=outputs)
     write_outputs(deployed, assembly)
@@ -133,7 +137,9 @@ def bootstrap_account(account: Account, stacks: Sequence[SynthesizedStack], *, a
         return
     state = "is not bootstrapped" if found is None else f"has bootstrap version {found}, {needed} is needed"
     say(f"account {account.number} {state}: `cdk bootstrap` makes CDKToolkit (bucket, repository, roles)")
-    run_cli(["bootstrap", f"aws://{account.number}/{account.region}"], assembly=assembly)
+    run_cli(
+        ["bootstrap", f"aws://{account.number}/{account.region}"], region=account.region, assembly=assembly
+    )
 
 
 def write_outputs(deployed: Deployed, folder: Path) -> Path:

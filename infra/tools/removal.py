@@ -52,13 +52,17 @@ def destroy_stage(
     data = "its data too" if destroy_data else "its data is kept"
     confirm(f"delete {', '.join(ids)} of account {account.number}, {account.region}; {data}", stage, yes=yes)
     if destroy_data:
-        run_cli(["deploy", *ids, "--exclusively", "--require-approval", "never"], assembly=assembly)
+        run_cli(
+            ["deploy", *ids, "--exclusively", "--require-approval", "never"],
+            region=account.region,
+            assembly=assembly,
+        )
     resources = [resource for name in present for resource in account.list_resources(name)]
     for resource in resources:
         if destroy_data and resource.type == BUCKET and not resource.kept:
             say(f"emptying {resource.name}")
             empty_bucket(account, resource.name)
-    run_cli(["destroy", *ids, "--force"], assembly=assembly)
+    run_cli(["destroy", *ids, "--force"], region=account.region, assembly=assembly)
     kept: dict[str, list[str]] = {}
     for resource in sorted(resources, key=lambda one: (one.type, one.name)):
         if resource.kept:
