@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.packaging.spark_dependencies import PLATFORMS
 from infra.tools.account import explain_failure
 from infra.tools.assembly import synthesize
 from infra.tools.cdk_cli import ASSEMBLY, become_cli
 from infra.tools.deployment import Deployed, deploy_stage, describe
 from infra.tools.doctor import examine
-from infra.tools.errors import ToolError
 from infra.tools.removal import describe_kept, destroy_stage
 from sparkdrop.cli.output import FAILED, JsonFlag, print_error, print_json, print_table
-from sparkdrop.core.errors import ConfigError
+from sparkdrop.core.errors import ConfigError, SparkdropError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +87,8 @@ def deploy(
     yes: Yes = False,
     destroy_data: DestroyData = None,
     platform: Annotated[
-        str, typer.Option(help="Processors of the nodes, for packed Spark dependencies: aarch64, x86_64.")
-    ] = "aarch64",
+        str, typer.Option(help=f"The nodes' processor, for Spark dependencies: {' or '.join(PLATFORMS)}.")
+    ] = PLATFORMS[0],
     as_json: JsonFlag = False,
 ) -> None:
     """Bootstrap the account if it is not, deploy, upload programs and pipelines, print the settings."""
@@ -140,7 +140,7 @@ def render(deployed: Deployed) -> str:
         "url": facts["url"],
         **facts["buckets"],
         "Airflow's role": facts["airflow_role"],
-        "Spark dependencies": facts["dependencies"],
+        **{f"job.spark {name}": value for name, value in facts["spark"].items()},
     }
     lines = [f"# {name}: {value}" for name, value in comments.items() if value]
     lines += [f"# program: {uri}" for uri in facts["programs"]]
@@ -157,7 +157,7 @@ def _one_line_errors() -> Iterator[None]:
         for problem in error.problems:
             print_error(problem)
         raise typer.Exit(FAILED) from error
-    except ToolError as error:
+    except SparkdropError as error:
         print_error(error)
         raise typer.Exit(FAILED) from error
     except (BotoCoreError, ClientError) as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra.packaging.spark_dependencies import PREFIX, build_dependencies
 from infra.tools.cdk_cli import REPOSITORY
 from infra.tools.errors import ToolError
 from sparkdrop.aws.storage import Storage
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 FOLDERS = {"SPARKDROP_CONFIG_DIR": "include/emr_configs", "SPARKDROP_JOBS_DIR": "include/spark_jobs"}
 REQUIREMENTS = "requirements.txt"
-DEPENDENCIES_PREFIX = "dependencies/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ def deliver(account: Account, settings: Mapping[str, str], *, platform: str) -> 
 
     Raises:
         ConfigError: A setting of the deployment is missing.
+        DependenciesError: What the Spark programs import cannot be packed.
         ToolError: A pipeline file does not load.
     """
     environment = complete_environment(settings)
@@ -78,14 +79,11 @@ def _deliver_dependencies(client: Any, deployment: Deployment, platform: str) ->
     requirements = Path(deployment.jobs_dir, REQUIREMENTS)
     if not requirements.is_file():
         return None
-    # uv and a registry are asked only where there is something to pack
-    from infra.packaging.spark_dependencies import build_dependencies
-
     with tempfile.TemporaryDirectory() as folder:
         packed = build_dependencies(requirements, Path(folder), platform)
         if packed is None:
             return None
-        key = f"{DEPENDENCIES_PREFIX}{packed.name}"
+        key = f"{PREFIX}{packed.name}"
         client.upload_file(str(packed), deployment.artifacts_bucket, key)
     return f"s3://{deployment.artifacts_bucket}/{key}"
 

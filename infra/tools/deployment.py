@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from infra.packaging.spark_dependencies import PLATFORMS, describe_settings
 from infra.settings.model import load_settings
 from infra.tools.account import reach_account
 from infra.tools.assembly import choose_stacks, synthesize
 from infra.tools.cdk_cli import ASSEMBLY, build_command, run_cli
-from infra.tools.delivery import Delivery, deliver
-from sparkdrop.core.deployment import read_outputs
+from infra.tools.delivery import deliver
+from sparkdrop.core.deployment import Deployment, environment_name, read_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,15 +21,7 @@ if TYPE_CHECKING:
 
     from infra.tools.account import Account
     from infra.tools.assembly import SynthesizedStack
-
-# Without these there is nothing to deliver to, and no Airflow could start.
-NEEDED_OUTPUTS = (
-    "ArtifactsBucket",
-    "EmrServiceRole",
-    "EmrInstanceProfile",
-    "ArrivalsQueueUrl",
-    "LedgerTable",
-)
+    from infra.tools.delivery import Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +39,7 @@ class Deployed:
     stage: str
     account: str
     region: str
-    stacks: dict[str, dict[str, str]] = field(default_factory=dict)
+    stacks: dict[str, dict[str, str]]
     delivery: Delivery | None = None
 
     @property
@@ -75,7 +68,7 @@ def deploy_stage(
     named: Sequence[str] = (),
     yes: bool = False,
     destroy_data: str | None = None,
-    platform: str = "aarch64",
+    platform: str = PLATFORMS[0],
     assembly: Path = ASSEMBLY,
 ) -> Deployed:
     """Synthesize once, bootstrap where needed, deploy, upload.
@@ -112,17 +105,12 @@ def deploy_stage(
 
 
 def _deliver(account: Account, deployed: Deployed, platform: str) -> Deployed:
-    if missing := [name for name in NEEDED_OUTPUTS if name not in deployed.outputs]:
-        say(f"programs and pipelines are not uploaded: no stack has the output {', '.join(missing)}")
+    required = [name for name, field in Deployment.model_fields.items() if field.is_required()]
+    missing = [name for name in map(environment_name, required) if name not in deployed.settings]
+    if missing:
+        say(f"programs and pipelines are not uploaded: no stack is there that gives {', '.join(missing)}")
         return deployed
-    delivery = deliver(account, deployed.settings, platform=platform)
-    return Deployed(
-        stage=deployed.stage,
-        account=deployed.account,
-        region=deployed.region,
-        stacks=deployed.stacks,
-        delivery=delivery,
-    )
+    return replace(deployed, delivery=deliver(account, deployed.settings, platform=platform))
 
 
 def bootstrap_account(account: Account, stacks: Sequence[SynthesizedStack], *, assembly: Path) -> None:
@@ -162,5 +150,6 @@ def describe(deployed: Deployed) -> dict[str, Any]:
         "environment": deployed.settings,
         "programs": list(delivery.programs) if delivery else [],
         "dependencies": delivery.dependencies if delivery else None,
+        "spark": describe_settings(delivery.dependencies) if delivery and delivery.dependencies else {},
         "stacks": deployed.stacks,
     }
