@@ -64,7 +64,7 @@ check: $(INSTALLED) check-locks check-npm ## look for faults without running: fo
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/yamllint --strict include/emr_configs
+	$(BIN)/yamllint --strict include/emr_configs infra/settings tests/infra/settings
 	$(BIN)/python -m sparkdrop.configs include/emr_configs/schema.json --check
 	$(BIN)/python -m infra.settings.reference docs/infra.md --check
 

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +132,26 @@ def test_the_cli_synthesizes_what_the_app_alone_does(assemblies: tuple[Path, Pat
         assert (tmp_path / name).read_bytes() == (ours / name).read_bytes(), name
     for nuisance in ("Newer version", "NOTICES", "telemetry", "Warning", "feature flag"):
         assert nuisance not in printed
+
+
+def test_the_feature_flags_are_ones_that_cdk_knows() -> None:
+    # found, and not imported: its import would start Node in this process
+    spec = find_spec("aws_cdk")
+    assert spec is not None
+    assert spec.origin is not None
+    (library,) = Path(spec.origin).parent.glob("_jsii/aws-cdk-lib@*.jsii.tgz")
+    with tarfile.open(library) as archive:
+        known = archive.extractfile("package/recommended-feature-flags.json")
+        assert known is not None
+        recommended = json.load(known)
+    flags = json.loads((cdk_cli.INFRA / "cdk.json").read_bytes())["context"]
+    assert flags.keys() <= recommended.keys()
+    assert {name.partition(":")[2] for name, value in flags.items() if value != recommended[name]} == {
+        "restrictDefaultSecurityGroup",
+        "defaultCrossStackReferences",
+        "explicitStackTags",
+        "enableAdditionalMetadataCollection",
+    }
 
 
 def test_cdk_ls_names_the_stacks_of_an_assembly(assemblies: tuple[Path, Path]) -> None:
