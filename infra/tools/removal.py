@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.tools.account import Account
+    from infra.tools.assembly import SynthesizedStack
 
 BUCKET = "AWS::S3::Bucket"
 
@@ -43,21 +44,14 @@ def destroy_stage(
         ToolError: A step failed, or nobody is there to say yes.
     """
     account = reach_account(load_settings(stage).region)
-    stacks = synthesize(stage, assembly, destroy_data=destroy_data)
-    present = account.read_outputs(stack.name for stack in stacks)
-    chosen = [stack for stack in stacks if stack.name in present]
-    if not chosen:
-        raise ToolError(f"stage {stage} has no stack in account {account.number}, {account.region}")
+    chosen = _find_deployed(account, stage, synthesize(stage, assembly, destroy_data=destroy_data))
     ids = [stack.id for stack in chosen]
     data = "its data too" if destroy_data else "its data is kept"
     confirm(f"delete {', '.join(ids)} of account {account.number}, {account.region}; {data}", stage, yes=yes)
     if destroy_data:
-        run_cli(
-            ["deploy", *ids, "--exclusively", "--require-approval", "never"],
-            region=account.region,
-            assembly=assembly,
-        )
-    resources = [resource for name in present for resource in account.list_resources(name)]
+        update = ["deploy", *ids, "--exclusively", "--require-approval", "never"]
+        run_cli(update, region=account.region, assembly=assembly)
+    resources = [resource for stack in chosen for resource in account.list_resources(stack.name)]
     for resource in resources:
         if destroy_data and resource.type == BUCKET and not resource.kept:
             say(f"emptying {resource.name}")
@@ -68,6 +62,20 @@ def destroy_stage(
         if resource.kept:
             kept.setdefault(resource.type, []).append(resource.name)
     return kept
+
+
+def _find_deployed(
+    account: Account, stage: str, stacks: Sequence[SynthesizedStack]
+) -> list[SynthesizedStack]:
+    present = account.list_stacks(stage)
+    if not present:
+        raise ToolError(f"stage {stage} has no stack in account {account.number}, {account.region}")
+    if left := sorted(set(present) - {stack.name for stack in stacks}):
+        raise ToolError(
+            f"{', '.join(left)}: deployed by settings that {stage}.yaml no longer has: put them back, or"
+            " delete it in CloudFormation's console first"
+        )
+    return [stack for stack in stacks if stack.name in present]
 
 
 def confirm(what: str, stage: str, *, yes: bool) -> None:

@@ -98,7 +98,8 @@ class StandIn:
             elif stack in known:
                 cloudformation.update_stack(StackName=stack, TemplateBody=body)
             else:
-                cloudformation.create_stack(StackName=stack, TemplateBody=body)
+                tags = [{"Key": "stage", "Value": "dev"}]
+                cloudformation.create_stack(StackName=stack, TemplateBody=body, Tags=tags)
 
 
 @pytest.fixture
@@ -306,6 +307,20 @@ def test_a_person_has_to_write_the_stages_name(
 def test_a_stage_that_is_not_there_cannot_be_destroyed(stand_in: StandIn) -> None:
     with pytest.raises(ToolError, match="stage dev has no stack in account"):
         removal.destroy_stage("dev", yes=True, assembly=stand_in.folder)
+
+
+def test_a_stack_that_the_settings_no_longer_have_is_named(stand_in: StandIn, account: Account) -> None:
+    deployment.deploy_stage("dev", assembly=stand_in.folder)
+    cloudformation = account.make_client("cloudformation")
+    for name, stage in {"sparkdrop-dev-emr": "dev", "sparkdrop-dev-2-s3": "dev-2"}.items():
+        cloudformation.create_stack(
+            StackName=name,
+            TemplateBody=json.dumps(stand_in.make_template("Other", ())),
+            Tags=[{"Key": "stage", "Value": stage}],
+        )
+    with pytest.raises(ToolError, match=r"^sparkdrop-dev-emr: .* dev\.yaml no longer has"):
+        removal.destroy_stage("dev", yes=True, assembly=stand_in.folder)
+    assert stand_in.commands[-1][0] == "deploy"
 
 
 def test_errors_are_lines(monkeypatch: pytest.MonkeyPatch) -> None:
