@@ -1,0 +1,1 @@
+"""What IAM would say: policies of the templates, evaluated by a policy simulator."""
