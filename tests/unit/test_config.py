@@ -297,6 +297,38 @@ def test_deployment_names_every_missing_variable_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"PRIMARY"}, ["CORE"]),
+        ({"CORE", "SERVICE_ACCESS"}, ["PRIMARY"]),
+        ({"SERVICE_ACCESS"}, ["PRIMARY", "CORE"]),
+        ({"PRIMARY", "CORE"}, []),
+        ({"PRIMARY", "CORE", "SERVICE_ACCESS"}, []),
+        (set(), []),
+    ],
+)
+def test_security_groups_of_emr_go_together(given, missing):
+    required = {
+        f"SPARKDROP_{name.upper()}": name
+        for name, info in Deployment.model_fields.items()
+        if info.is_required()
+    }
+    groups = {f"SPARKDROP_EMR_{role}_SECURITY_GROUP": "sg-1" for role in given}
+    fields = {
+        name.removeprefix("SPARKDROP_").lower(): value for name, value in {**required, **groups}.items()
+    }
+    if not missing:
+        assert Deployment.from_environment({**required, **groups}) == Deployment(**fields)
+        return
+    with pytest.raises(ConfigError) as caught:
+        Deployment.from_environment({**required, **groups})
+    names = [f"SPARKDROP_EMR_{role}_SECURITY_GROUP" for role in missing]
+    assert [problem.path for problem in caught.value.problems] == names
+    with pytest.raises(ValueError, match=", ".join(names).lower().replace("sparkdrop_", "")):
+        Deployment(**fields)
+
+
 def test_deployment_round_trips():
     required = {
         f"SPARKDROP_{name.upper()}": name

@@ -118,6 +118,26 @@ def test_without_a_subnet_emr_chooses():
     assert "Ec2SubnetId" not in build_job_flow(make(), elsewhere, 1, BATCH)["Instances"]
 
 
+GROUPS_OF = {
+    "emr_primary_security_group": "sg-1",
+    "emr_core_security_group": "sg-2",
+    "emr_service_access_security_group": "sg-3",
+}
+
+
+def test_a_deployments_security_is_that_of_its_job_flows():
+    closed = DEPLOYMENT.model_copy(update={**GROUPS_OF, "emr_security_configuration": "imds"})
+    request = build_job_flow(make(), closed, 1, BATCH)
+    groups = ("EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup", "ServiceAccessSecurityGroup")
+    assert [request["Instances"][group] for group in groups] == ["sg-1", "sg-2", "sg-3"]
+    assert request["SecurityConfiguration"] == "imds"
+    assert errors_of(request, "RunJobFlow") == ""
+    public = closed.model_copy(update={"emr_service_access_security_group": None})
+    assert "ServiceAccessSecurityGroup" not in build_job_flow(make(), public, 1, BATCH)["Instances"]
+    plain = build_job_flow(make(), DEPLOYMENT, 1, BATCH)
+    assert not {*groups, "SecurityConfiguration"} & {*plain, *plain["Instances"]}
+
+
 def test_a_pipelines_own_configurations_lie_over_ours():
     given = [
         {"Classification": "spark-defaults", "Properties": {"spark.x": "1"}},

@@ -6,9 +6,9 @@ import: whoever needs a deployment passes the environment in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from sparkdrop.core.errors import ConfigError, Problem
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 PREFIX = "SPARKDROP_"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+# EMR takes groups of ours for all nodes or for none, and the service's own only beside them:
+# https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-man-sec-groups.html
+_NODE_GROUPS = ("emr_primary_security_group", "emr_core_security_group")
+_SERVICE_GROUP = "emr_service_access_security_group"
 
 
 class Deployment(BaseModel):
@@ -35,6 +40,7 @@ class Deployment(BaseModel):
         emr_primary_security_group: EMR's managed security group of primary nodes; None lets EMR make its own.
         emr_core_security_group: That of core and task nodes.
         emr_service_access_security_group: That of EMR's service, for nodes in a private subnet.
+        emr_security_configuration: EMR's security configuration of job flows; None asks for none.
         config_dir: The folder of pipeline files.
         jobs_dir: The folder of Spark programs.
         airflow_url: Where people reach Airflow's UI; None where it is not known.
@@ -55,24 +61,35 @@ class Deployment(BaseModel):
     emr_primary_security_group: Name | None = None
     emr_core_security_group: Name | None = None
     emr_service_access_security_group: Name | None = None
+    emr_security_configuration: Name | None = None
     config_dir: Name = "include/emr_configs"
     jobs_dir: Name = "include/spark_jobs"
     airflow_url: Name | None = None
     sweep_schedule: Name = "*/5 * * * *"
+
+    @model_validator(mode="after")
+    def _check_security_groups(self) -> Self:
+        missing = _list_missing_groups(self.model_dump())
+        if missing:
+            raise ValueError(f"security groups of EMR go together, and {', '.join(missing)} is not set")
+        return self
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Deployment:
         """Read a deployment from ``SPARKDROP_*`` names; an empty value counts as not set.
 
         Raises:
-            ConfigError: Names are missing; every one of them is named at once.
+            ConfigError: Names are missing, or a security group that goes with another; every one of them is
+                named at once.
         """
         values = {field: environment.get(environment_name(field), "").strip() for field in cls.model_fields}
         missing = [
             field for field, info in cls.model_fields.items() if info.is_required() and not values[field]
         ]
-        if missing:
-            raise ConfigError(*(_missing(environment_name(field)) for field in missing))
+        problems = [_missing(environment_name(field)) for field in missing]
+        problems += [_missing_group(environment_name(field)) for field in _list_missing_groups(values)]
+        if problems:
+            raise ConfigError(*problems)
         return cls.model_validate({field: value for field, value in values.items() if value})
 
     def to_environment(self) -> dict[str, str]:
@@ -88,7 +105,7 @@ def environment_name(field: str) -> str:
 
 
 def read_outputs(outputs: Mapping[str, str]) -> dict[str, str]:
-    """Turn the stacks' outputs into a deployment's environment: ``UploadsBucket`` is a field's name in camels.
+    """Turn the stacks' outputs into an environment: ``UploadsBucket`` is a field's name in camels.
 
     Args:
         outputs: Of all stacks, by their names; what no field is called is left out.
@@ -104,3 +121,13 @@ def _to_camels(field: str) -> str:
 def _missing(name: str) -> Problem:
     hint = 'set it from the stacks\' outputs, or on one machine: eval "$(sparkdrop local env)"'
     return Problem(file="environment", path=name, message="is not set", hint=hint)
+
+
+def _list_missing_groups(values: Mapping[str, str | None]) -> list[str]:
+    given = any(values.get(field) for field in (*_NODE_GROUPS, _SERVICE_GROUP))
+    return [field for field in _NODE_GROUPS if given and not values.get(field)]
+
+
+def _missing_group(name: str) -> Problem:
+    hint = "EMR takes security groups for all nodes or for none: set it too, or unset the others"
+    return Problem(file="environment", path=name, message="is not set, but another one is", hint=hint)

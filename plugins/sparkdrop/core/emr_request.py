@@ -26,6 +26,7 @@ MAX_STEP_CHARACTERS = 10_240
 Source: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-work-with-steps.html
 """
 
+_JAR = "command-runner.jar"
 NAME_PREFIX = "sparkdrop "
 TAG_PIPELINE = "sparkdrop:pipeline"
 TAG_BATCH = "sparkdrop:batch_id"
@@ -153,21 +154,26 @@ def build_manifest(
 
 
 def build_step(
-    pipeline: Pipeline, batch_id: str, program: ShippedProgram, manifest_uri: str
+    pipeline: Pipeline,
+    batch_id: str,
+    program: ShippedProgram,
+    manifest_uri: str,
+    arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Build the step of a batch: one ``spark-submit`` in cluster mode.
+
+    Args:
+        pipeline: Says how the program runs.
+        batch_id: The batch.
+        program: Where the program is.
+        manifest_uri: Where the batch's manifest is.
+        arguments: What an invocation adds to the program's arguments.
 
     Raises:
         BatchFailedError: Arguments and Spark settings are longer than EMR takes.
     """
-    arguments = ["spark-submit", "--deploy-mode", "cluster"]
-    for name, value in sorted(pipeline.job.spark.items()):
-        arguments += ["--conf", f"{name}={value}"]
-    if program.py_files:
-        arguments += ["--py-files", ",".join(program.py_files)]
-    arguments += [program.uri, "--manifest", manifest_uri, *pipeline.job.arguments]
-    jar = "command-runner.jar"
-    length = len(jar) + sum(map(len, arguments))
+    words = [*_build_submit(pipeline, program, manifest_uri), *arguments]
+    length = _measure(words)
     if length > MAX_STEP_CHARACTERS:
         message = (
             f"pipeline {pipeline.name!r}: the step's arguments are {length:,} characters, EMR takes "
@@ -178,8 +184,34 @@ def build_step(
         "Name": step_name(pipeline.name, batch_id),
         # a failed step leaves the job flow to the teardown, which also sees to a shared one
         "ActionOnFailure": "CONTINUE",
-        "HadoopJarStep": {"Jar": jar, "Args": arguments},
+        "HadoopJarStep": {"Jar": _JAR, "Args": words},
     }
+
+
+def _build_submit(pipeline: Pipeline, program: ShippedProgram, manifest_uri: str) -> list[str]:
+    arguments = ["spark-submit", "--deploy-mode", "cluster"]
+    for name, value in sorted(pipeline.job.spark.items()):
+        arguments += ["--conf", f"{name}={value}"]
+    if program.py_files:
+        arguments += ["--py-files", ",".join(program.py_files)]
+    return [*arguments, program.uri, "--manifest", manifest_uri, *pipeline.job.arguments]
+
+
+def measure_argument_room(pipeline: Pipeline, artifacts_bucket: str) -> int:
+    """Measure the characters that a step of this pipeline leaves to an invocation's arguments."""
+    # ids and hashes have one length, whatever they are; parts are reckoned in, whether there are any or not
+    folder = f"s3://{artifacts_bucket}/programs/{'0' * 64}"
+    manifest = f"s3://{artifacts_bucket}/batches/{'0' * 26}/manifest.json"
+    name = pipeline.job.program.rpartition("/")[2]
+    parts = name_parts(name)
+    program = ShippedProgram(pipeline.job.program)
+    if pipeline.job.is_shipped:
+        program = ShippedProgram(f"{folder}/{name}", (f"{folder}/{parts}.zip",) if parts else ())
+    return max(0, MAX_STEP_CHARACTERS - _measure(_build_submit(pipeline, program, manifest)))
+
+
+def _measure(words: Sequence[str]) -> int:
+    return len(_JAR) + sum(map(len, words))
 
 
 def build_job_flow(
@@ -188,14 +220,15 @@ def build_job_flow(
     """Build RunJobFlow's arguments for one batch.
 
     The job flow stays up without steps, since the teardown terminates it; the auto-termination policy ends
-    it where the teardown cannot. Nothing public is asked for: the subnet decides on addresses, EMR's own
-    security groups are closed, and the account's "block public access" stays as it is.
+    it where the teardown cannot. Nothing public is asked for: the subnet decides on addresses, the security
+    groups are the deployment's or else EMR's own, and the account's "block public access" stays as it is.
     """
     compute = pipeline.compute
     instances: dict[str, Any] = {
         "KeepJobFlowAliveWhenNoSteps": True,
         "TerminationProtected": False,
         **_build_instances(compute, batch_bytes),
+        **_build_security_groups(deployment),
     }
     if deployment.emr_subnet_id:
         # fleets take a list of subnets, groups take one
@@ -205,6 +238,7 @@ def build_job_flow(
             if several
             else {"Ec2SubnetId": deployment.emr_subnet_id}
         )
+    security = deployment.emr_security_configuration
     return {
         "Name": step_name(pipeline.name, batch_id),
         "ReleaseLabel": compute.release,
@@ -212,6 +246,7 @@ def build_job_flow(
         "LogUri": f"s3://{deployment.logs_bucket}/emr/",
         "ServiceRole": deployment.emr_service_role,
         "JobFlowRole": deployment.emr_instance_profile,
+        **({"SecurityConfiguration": security} if security else {}),
         "Instances": instances,
         "StepConcurrencyLevel": 1,
         "AutoTerminationPolicy": {"IdleTimeout": int(compute.idle_timeout.total_seconds())},
@@ -249,6 +284,16 @@ def _build_instances(compute: EmrEc2, batch_bytes: int) -> dict[str, Any]:
             },
         ]
     }
+
+
+def _build_security_groups(deployment: Deployment) -> dict[str, str]:
+    """Name the groups that EMR keeps the nodes' rules in; none at all lets EMR make its own."""
+    groups = {
+        "EmrManagedMasterSecurityGroup": deployment.emr_primary_security_group,
+        "EmrManagedSlaveSecurityGroup": deployment.emr_core_security_group,
+        "ServiceAccessSecurityGroup": deployment.emr_service_access_security_group,
+    }
+    return {key: group for key, group in groups.items() if group}
 
 
 def _build_configurations(compute: EmrEc2) -> list[dict[str, Any]]:
