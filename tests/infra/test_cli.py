@@ -19,7 +19,7 @@ from infra.settings import reference
 from infra.settings.model import StageSettings
 from infra.tools import cdk_cli, doctor
 from infra.tools.assembly import choose_stacks, read_assembly
-from infra.tools.cdk_cli import build_command, build_environment, find_node
+from infra.tools.cdk_cli import build_command, build_environment, find_node, run_cli
 from infra.tools.errors import ToolError
 
 if TYPE_CHECKING:
@@ -175,11 +175,24 @@ def test_a_cli_that_is_not_installed_says_how_to_get_it(tmp_path: Path) -> None:
         build_command(["ls"], cli=tmp_path / "cdk")
 
 
+def test_a_cli_that_fails_ends_the_command(
+    assemblies: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_cli(["ls"], region="eu-west-1", assembly=assemblies[0] / "dev")
+    printed = capfd.readouterr()
+    # results alone go to stdout, and these are none
+    assert (printed.out, "S3Stack" in printed.err) == ("", True)
+    with pytest.raises(ToolError, match="`cdk nonsense` failed: see above"):
+        run_cli(["nonsense"], region="eu-west-1", assembly=assemblies[0] / "dev")
+
+
 def test_the_cli_starts_this_python_and_keeps_its_notes_here(tmp_path: Path) -> None:
     environment = build_environment({"PATH": "/usr/bin", "AWS_PROFILE": "me"}, home=tmp_path)
     assert environment["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
     assert environment["AWS_PROFILE"] == "me"
     assert environment["CDK_HOME"] == str(tmp_path)
+    # the CLI takes it that it has looked for a newer version today
+    assert (tmp_path / "cache" / "repo-version-ttl").is_file()
 
 
 def test_the_node_is_the_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
