@@ -69,8 +69,8 @@ done = subprocess.run(["/bin/sh", "-c", sys.argv[1]], env={**os.environ, "AIRFLO
 sys.exit(done.returncode)
 """
 
-# A triggerer as far as the health check looks: the job that each of Airflow's processes keeps in the database.
-# Its heart stopped an hour ago; then it beats.
+# A triggerer as far as the health check looks: the job that each of Airflow's processes keeps in the
+# database. Its heart stopped an hour ago; then it beats.
 WITH_JOB = """
 import datetime, subprocess, sys
 from airflow import settings
