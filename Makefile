@@ -1,5 +1,6 @@
 # Every target installs what it needs, once, inside the repository: Python packages in .venv, the CDK CLI in
-# infra/node_modules, Spark's jars and Airflow's empty database in .cache. A JDK is the one thing that a system has to have; see `make local`.
+# infra/node_modules, Spark's jars and Airflow's empty database in .cache. A JDK is the one thing that a system
+# has to have; see `make local`.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
