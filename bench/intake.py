@@ -14,9 +14,10 @@ from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
 from bench.figures import render_table
-from sparkdrop.aws.claims import RunKey, claim_batch
+from sparkdrop.aws.claims import claim_batch
 from sparkdrop.aws.intake import record_arrivals
 from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.records import RunKey
 from sparkdrop.core.batch import BatchLimits, make_batch_id
 from sparkdrop.core.events import parse_arrival
 from sparkdrop.core.pipeline import Pipeline

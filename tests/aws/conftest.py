@@ -9,8 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from sparkdrop.aws.claims import RunKey
 from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.records import RunKey
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import BatchLimits, InboxEntry, make_batch_id
 from sparkdrop.core.deployment import Deployment

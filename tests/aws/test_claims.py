@@ -155,8 +155,7 @@ def test_a_claim_takes_no_upload_that_another_batch_holds_by_now(ledger):
     for number, entry in enumerate(later):
         run = make_run(f"other{number}")
         ledger.record("flights", [entry])
-        names = {"pipeline": run.pipeline, "dag_id": run.dag_id, "run_id": run.run_id}
-        head = ledger.open_batch(run.batch_id, **names, entries=[entry])
+        head = ledger.open_batch(run, [entry])
         assert ledger.claim_entries(head, [entry]) == []
         assert ledger.read_batch(run.batch_id).state is BatchState.EMPTY
     (item,) = ledger.read_uploads([make_entry(1).upload_id])
@@ -250,7 +249,7 @@ def test_one_refusal_among_many_is_found_by_halving(ledger):
     entries = [make_entry(number) for number in range(30)]
     ledger.record("flights", [entries[21]])
     settle_all(ledger, claim_batch(ledger, make_run("one"), PLENTY), UploadState.SUCCEEDED)
-    head = ledger.open_batch("B" * 26, pipeline="flights", dag_id="flights", run_id="two", entries=entries)
+    head = ledger.open_batch(make_run("two"), entries)
     assert [entry.upload_id for entry in ledger.claim_entries(head, entries)] == [
         entry.upload_id for entry in entries if entry is not entries[21]
     ]

@@ -115,12 +115,20 @@ class FakeTaskInstance:
 
 
 def make_context(
-    run_id: str = "run1", *, ti: FakeTaskInstance | None = None, dag_id: str = "flights", **params: Any
+    run_id: str = "run1",
+    *,
+    ti: FakeTaskInstance | None = None,
+    dag_id: str = "flights",
+    woken_with: tuple[dict[str, Any], ...] = (),
+    **params: Any,
 ) -> Any:
-    """A task's context."""
+    """A task's context; the run's type is the first part of its id, as in Airflow."""
     return {
         "ti": ti or FakeTaskInstance(),
-        "dag_run": SimpleNamespace(dag_id=dag_id, run_id=run_id, run_after=START),
+        "dag_run": SimpleNamespace(
+            dag_id=dag_id, run_id=run_id, run_after=START, run_type=run_id.partition("__")[0]
+        ),
+        "triggering_asset_events": {"inbox": [SimpleNamespace(extra=extra) for extra in woken_with]},
         "params": {"keys": [], "prefix": None, **params},
         "outlet_events": OutletEventAccessors(),
     }

@@ -145,8 +145,13 @@ def test_a_sensor_looks_in_a_dag_of_its_own_and_wakes_the_other(deployment):
     assert sensor.soft_fail
     assert watching.schedule == "@continuous"
     (inbox,) = dag.timetable.asset_condition.objects
-    assert sensor.outlets == [inbox]
-    assert inbox.watchers == []
+    (outlet,) = sensor.outlets
+    assert (outlet.name, outlet.uri) == (inbox.name, inbox.uri)
+    triggers = [watcher.trigger.serialize() for asset in (inbox, outlet) for watcher in asset.watchers]
+    assert [arguments for _, arguments in triggers] == [
+        {"pipeline": "airports", "invoked_only": True},  # what lands is the sensor's to find
+        {"pipeline": "airports", "invoked_only": True},
+    ]
 
 
 def test_a_job_flow_that_is_reused_is_neither_created_nor_terminated(deployment):

@@ -10,12 +10,15 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, T
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 
-from sparkdrop.aws.claims import RunKey, claim_batch
+from sparkdrop.aws.claims import claim_batch
 from sparkdrop.aws.emr import Emr
+from sparkdrop.aws.invocation_view import read_invocation
 from sparkdrop.aws.items import BatchState
+from sparkdrop.aws.records import RunKey
 from sparkdrop.aws.storage import split_uri
 from sparkdrop.core.batch import BatchLimits, make_batch_id
 from sparkdrop.core.errors import StepStillLiveError
+from sparkdrop.core.invocation import Invocation
 from sparkdrop.core.uploads import UNROUTED
 from sparkdrop.orchestration.assets import WAKE_ALIAS
 from sparkdrop.orchestration.claim_operator import ClaimBatchOperator
@@ -108,6 +111,84 @@ def test_objects_that_a_living_batch_holds_are_left_to_it(services):
     claim(make_context())
     with pytest.raises(AirflowSkipException):
         claim(make_context("run2", keys=["flights/1.csv"]))
+
+
+def invoke(services, pipeline, place, *arguments, key="k"):
+    request = Invocation(
+        pipeline=pipeline, input=f"s3://sd-uploads/{place}", arguments=arguments, idempotency_key=key
+    )
+    record, _ = services.ledger.invocations.record(request, "me")
+    return record
+
+
+def test_an_invocations_arguments_end_those_of_its_step(services, emr):
+    put_upload(services, "flights/1.csv")
+    record = invoke(services, "flights", "flights/1.csv", "--day", "2013-01-01")
+    claimed = claim(make_context())
+    head = services.ledger.read_batch(claimed["batch_id"])
+    assert (head.invocation_id, head.arguments) == (record.invocation_id, ("--day", "2013-01-01"))
+    assert not services.ledger.is_waiting("flights"), "the invocation takes over what merely landed"
+    job_flow_id = create(claimed)
+    add_step(claimed, job_flow_id)
+    (step,) = emr.list_steps(ClusterId=job_flow_id)["Steps"]
+    assert step["Config"]["Args"][-4:] == ["--manifest", claimed["manifest_uri"], "--day", "2013-01-01"]
+
+
+def test_an_invocation_and_what_landed_are_two_batches(services):
+    put_upload(services, "flights/1.csv")
+    put_upload(services, "flights/2.csv")
+    invoke(services, "flights", "flights/2.csv")
+    context = make_context()
+    (first,) = read_manifest(services, claim(context))["files"]
+    assert woken(context) == ["flights_inbox"]
+    (second,) = read_manifest(services, claim(make_context("run2")))["files"]
+    assert (first["key"], second["key"]) == ("flights/2.csv", "flights/1.csv")
+
+
+@pytest.mark.usefixtures("config_dir")
+def test_a_folder_leaves_what_belongs_to_another_pipeline(services, config_dir):
+    for name in ("flights", "weather"):
+        (config_dir / f"{name}.yaml").write_text(f"arrival: {{keys: ['mixed/{name}.csv']}}\n")
+    for key in ("mixed/flights.csv", "mixed/nobody.csv", "mixed/weather.csv"):
+        services.storage.client.put_object(Bucket="sd-uploads", Key=key, Body=b"a\n1\n")
+    invoke(services, "flights", "mixed/")
+    files = read_manifest(services, claim(make_context()))["files"]
+    assert [file["key"] for file in files] == ["mixed/flights.csv", "mixed/nobody.csv"]
+
+
+def test_a_key_that_is_not_there_fails_its_invocation_and_not_the_next(services):
+    lost = invoke(services, "flights", "flights/lost.csv")
+    put_upload(services, "flights/1.csv")
+    assert claim(make_context())["files"] == 1
+    view = read_invocation(services.ledger, lost.invocation_id)
+    assert (view["state"], view["reason"]) == (
+        "FAILED",
+        "there is no object s3://sd-uploads/flights/lost.csv",
+    )
+
+
+NONE = {"arrival": {"mode": "none", "keys": ["flights/*.csv"]}}
+
+
+def test_an_invocation_of_a_scheduled_pipeline_leaves_what_waits_for_the_schedule(services):
+    put_upload(services, "flights/1.csv")
+    put_upload(services, "flights/2.csv")
+    invoke(services, "flights", "flights/2.csv")
+    context = make_context("asset_triggered__1")
+    (file,) = read_manifest(services, claim(context, **NONE))["files"]
+    assert (file["key"], woken(context)) == ("flights/2.csv", [])
+    with pytest.raises(AirflowSkipException):
+        claim(make_context("asset_triggered__2", woken_with=({"from_trigger": True},)), **NONE)
+    assert claim(make_context("scheduled__1"), **NONE)["files"] == 1
+
+
+def test_a_schedules_run_that_leaves_some_is_gone_on_with(services):
+    for number in range(3):
+        put_upload(services, f"flights/{number}.csv")
+    context = make_context("scheduled__1")
+    assert claim(context, **NONE, batch={"max_files": 2})["files"] == 2
+    (event,) = context["outlet_events"][WAKE_ALIAS].asset_alias_events
+    assert claim(make_context("asset_triggered__1", woken_with=(event.extra,)), **NONE)["files"] == 1
 
 
 @pytest.fixture
@@ -249,6 +330,18 @@ def test_the_sweep_wakes_what_waits_and_leaves_the_living_alone(services):
     result, context = sweep("run1")
     assert result == {"settled": [], "woken": ["flights"]}
     assert woken(context) == ["flights_inbox"]
+
+
+def test_the_sweep_wakes_for_invocations_however_the_pipeline_hears_of_files(services):
+    entry = put_upload(services, "planes/1.csv")
+    services.ledger.drop("flights", [entry])
+    services.ledger.record("planes_daily", [entry])
+    assert sweep()[0]["woken"] == []
+    for name in ("planes_daily", "airports", "flights"):
+        invoke(services, name, "planes/1.csv")
+    result, context = sweep()
+    assert result["woken"] == ["airports", "flights", "planes_daily"]
+    assert woken(context) == ["airports_inbox", "flights_inbox", "planes_daily_inbox"]
 
 
 def test_the_sweep_settles_the_batches_of_dead_runs(services, claimed):

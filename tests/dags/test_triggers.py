@@ -13,6 +13,8 @@ from moto.moto_api._internal import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.events import build_wake_up
+from sparkdrop.core.invocation import Invocation
 from sparkdrop.core.uploads import UNROUTED, Arrival
 from sparkdrop.orchestration import arrival_trigger
 from sparkdrop.orchestration.arrival_sensor import ArrivalSensorTrigger
@@ -34,9 +36,8 @@ class Airflow:
         self.events = []
         self.tasks = []
 
-    def start(self, *pipelines):
-        for number, pipeline in enumerate(pipelines):
-            trigger = ArrivalTrigger(pipeline)
+    def start(self, *triggers):
+        for number, trigger in enumerate(triggers):
             key = trigger.shared_stream_key()
             stream = self.manager.subscribe(trigger_id=number, trigger=trigger, key=key)
             self.tasks.append(asyncio.create_task(self._run(number, trigger, key, stream)))
@@ -105,7 +106,7 @@ def system(environment, monkeypatch):  # noqa: ARG001 - it has to be there first
     monkeypatch.setattr("sparkdrop.aws.arrivals_queue._LONG_POLL_SECONDS", 1)
     monkeypatch.setattr(arrival_trigger, "_FIRST_PAUSE_SECONDS", 0.1)
     # what a trigger finds at its start depends on how far the stream is by then
-    monkeypatch.setattr(arrival_trigger, "_is_waiting", lambda _: False)
+    monkeypatch.setattr(arrival_trigger, "_is_waiting", lambda *_: False)
     moto_api_backend.reset()  # servers of one process share their state
     server = ThreadedMotoServer("127.0.0.1", find_free_port(), verbose=False)
     server.start()
@@ -123,9 +124,10 @@ def system(environment, monkeypatch):  # noqa: ARG001 - it has to be there first
 
 
 @asynccontextmanager
-async def airflow_with(*pipelines):
+async def airflow_with(*pipelines, invoked_only=()):
     airflow = Airflow()
-    airflow.start(*pipelines)
+    triggers = [ArrivalTrigger(name) for name in pipelines]
+    airflow.start(*triggers, *(ArrivalTrigger(name, invoked_only=True) for name in invoked_only))
     try:
         yield airflow
     finally:
@@ -170,6 +172,34 @@ async def test_a_trigger_wakes_its_pipeline_for_what_came_before_it_joined(syste
         ]
         airflow.confirm()
         await until(lambda: system.count() == 0)
+
+
+async def test_an_invocation_wakes_its_pipeline_however_that_hears_of_files(system):
+    async with airflow_with("flights", "weather", invoked_only=["planes"]) as airflow:
+        system.land("planes/1.csv")
+        for pipeline in ("flights", "planes", "nobody"):
+            system.sqs.send_message(QueueUrl=system.url, MessageBody=build_wake_up(pipeline))
+        await until(lambda: len(airflow.events) == 2)
+        assert sorted((name, payload["uploads"]) for name, payload, _ in airflow.events) == [
+            ("flights", 0),
+            ("planes", 0),
+        ]
+        assert system.count() > 0
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
+
+
+async def test_a_trigger_that_joins_late_wakes_its_pipeline_for_an_invocation(system, monkeypatch):  # noqa: ARG001
+    monkeypatch.setattr(arrival_trigger, "_is_waiting", IS_WAITING)
+    arrival = Arrival("sd-uploads", "planes/1.csv", "v1", None, 1, datetime.now(UTC))
+    ledger = get_services().ledger
+    for pipeline in ("planes", "other"):
+        ledger.record(pipeline, [InboxEntry(arrival.upload_id, arrival)])
+    request = Invocation(pipeline="planes", input="s3://sd-uploads/planes/1.csv", idempotency_key="k")
+    ledger.invocations.record(request, "me")
+    async with airflow_with(invoked_only=["other", "planes"]) as airflow:
+        await until(lambda: airflow.events)
+        assert [(name, payload["uploads"]) for name, payload, _ in airflow.events] == [("planes", 0)]
 
 
 async def test_rubbish_goes_to_the_dead_letters_and_the_stream_lives_on(system):
@@ -235,7 +265,12 @@ async def test_the_sensors_trigger_fires_when_something_new_is_there(system, mon
         (
             ArrivalTrigger("flights"),
             "sparkdrop.orchestration.arrival_trigger.ArrivalTrigger",
-            {"pipeline": "flights"},
+            {"pipeline": "flights", "invoked_only": False},
+        ),
+        (
+            ArrivalTrigger("planes", invoked_only=True),
+            "sparkdrop.orchestration.arrival_trigger.ArrivalTrigger",
+            {"pipeline": "planes", "invoked_only": True},
         ),
         (
             ArrivalSensorTrigger("airports", "partner", ["a/*.csv"], 9.0),
@@ -254,7 +289,7 @@ async def test_the_sensors_trigger_fires_when_something_new_is_there(system, mon
             },
         ),
     ],
-    ids=["arrival", "sensor", "step"],
+    ids=["arrival", "invocation", "sensor", "step"],
 )
 def test_a_trigger_is_stored_by_its_class_and_arguments(trigger, path, arguments):
     assert trigger.serialize() == (path, arguments)

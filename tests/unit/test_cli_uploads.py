@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.listing import FIELDS
-from sparkdrop.aws.records import UploadOutcome
+from sparkdrop.aws.records import RunKey, UploadOutcome
 from sparkdrop.aws.storage import Storage
 from sparkdrop.aws.tracking import UploadTracker
 from sparkdrop.aws.uploading import Drop, Uploader
@@ -105,13 +105,8 @@ class Airflow:
 
     def claim(self):
         entries = self.ledger.read_inbox(self.pipeline, 100)
-        opened = self.ledger.open_batch(
-            f"batch-{self.pipeline}",
-            pipeline=self.pipeline,
-            dag_id=self.pipeline,
-            run_id="run-1",
-            entries=entries,
-        )
+        run = RunKey(f"batch-{self.pipeline}", self.pipeline, self.pipeline, "run-1")
+        opened = self.ledger.open_batch(run, entries)
         self.head, self.entries = opened, self.ledger.claim_entries(opened, entries)
 
     def start(self):

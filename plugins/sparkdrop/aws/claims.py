@@ -4,27 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sparkdrop.aws.invocation_claims import InvocationSource, open_invocation_batch
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
-from sparkdrop.aws.records import BatchHead
-from sparkdrop.core.batch import BatchLimits, InboxEntry, plan_batch
-
-
-@dataclass(frozen=True, slots=True)
-class RunKey:
-    """The run that claims.
-
-    Attributes:
-        batch_id: see `sparkdrop.core.batch.make_batch_id`.
-        pipeline: whose inbox it takes from.
-        dag_id: its DAG.
-        run_id: its id there.
-    """
-
-    batch_id: str
-    pipeline: str
-    dag_id: str
-    run_id: str
+from sparkdrop.aws.records import BatchHead, RunKey
+from sparkdrop.core.batch import BatchLimits, BatchPlan, InboxEntry, plan_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +34,8 @@ def claim_batch(
     limits: BatchLimits,
     *,
     choose: Callable[[], Sequence[InboxEntry]] | None = None,
+    invocations: InvocationSource | None = None,
+    invoked_only: bool = False,
 ) -> Claim:
     """Claim what waits, up to the limits; a run that has claimed before gets the same uploads again.
 
@@ -62,38 +48,46 @@ def claim_batch(
         run: who claims.
         limits: the pipeline's limits.
         choose: finds what to claim instead of what waits; what does not fit goes to the inbox.
+        invocations: finds the objects of invocations; None leaves them waiting.
+        invoked_only: leave what merely landed where it is.
     """
     head = ledger.read_batch(run.batch_id)
     if head is None:
-        waiting = choose() if choose else _read_waiting(ledger, run.pipeline, limits.max_files + 1)
+        waiting = (
+            choose() if choose else _read_waiting(ledger, run.pipeline, limits.max_files + 1, invoked_only)
+        )
         plan = plan_batch(waiting, limits, ledger.now())
-        if not plan.entries:
+        if invocations and not choose:
+            oldest = plan.entries[0].upload_id if plan.entries else None
+            head = open_invocation_batch(ledger, run, limits, invocations, before=oldest)
+        if head is None and not plan.entries:
             return Claim(None, wait_until=plan.wait_until)
         if choose and plan.more:
             taken = set(plan.entries)
             ledger.record(run.pipeline, [entry for entry in waiting if entry not in taken])
-        head = ledger.open_batch(
-            run.batch_id,
-            pipeline=run.pipeline,
-            dag_id=run.dag_id,
-            run_id=run.run_id,
-            entries=plan.entries,
-        )
+        head = head or _open_planned(ledger, run, plan)
     if head.state is BatchState.EMPTY:
         return Claim(None)
     entries = ledger.claim_entries(head, ledger.read_batch_entries(head))
-    more = ledger.is_waiting(run.pipeline)
+    more = ledger.is_waiting(run.pipeline, invoked_only=invoked_only)
     return Claim(head if entries else None, tuple(entries), more)
 
 
-def _read_waiting(ledger: Ledger, pipeline: str, many: int) -> list[InboxEntry]:
+def _open_planned(ledger: Ledger, run: RunKey, plan: BatchPlan) -> BatchHead:
+    """Open the batch of a plan: where it is another attempt for an invocation, with that one's arguments."""
+    invocation_id = plan.entries[0].invocation_id
+    invocation = ledger.invocations.read(invocation_id) if invocation_id else None
+    return ledger.open_batch(run, plan.entries, invocation=invocation)
+
+
+def _read_waiting(ledger: Ledger, pipeline: str, many: int, invoked_only: bool) -> list[InboxEntry]:  # noqa: FBT001 - a private helper
     """Read what waits and can be claimed, oldest first.
 
     Redelivered events put entries back whose uploads are done. Were a batch made of nothing else, its run
     would end as skipped, and nobody would be woken for what waits behind them.
     """
     seen: list[InboxEntry] = []
-    while (waiting := ledger.read_inbox(pipeline, many)[:many]) != seen:
+    while (waiting := ledger.read_inbox(pipeline, many, invoked_only=invoked_only)[:many]) != seen:
         claimable = ledger.drop_over(pipeline, waiting)
         if claimable or len(waiting) < many:
             return claimable

@@ -14,15 +14,15 @@ Route = Callable[[str, str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Objects that a person chose, as entries to claim.
+    """Objects that somebody chose, as entries to claim.
 
     Attributes:
         entries: what to claim; an object that was processed before comes as a new attempt.
-        busy: objects that a living batch holds; they are left to it.
+        busy: objects that a living batch holds, as the attempt after that one.
     """
 
     entries: tuple[InboxEntry, ...]
-    busy: tuple[Arrival, ...]
+    busy: tuple[InboxEntry, ...]
 
 
 def record_arrivals(ledger: Ledger, route: Route, arrivals: Iterable[Arrival]) -> dict[str, int]:
@@ -51,23 +51,31 @@ def find_new(ledger: Ledger, arrivals: Iterable[Arrival]) -> list[Arrival]:
     return list(listed.values())
 
 
-def select_again(ledger: Ledger, arrivals: Iterable[Arrival]) -> Selection:
-    """Turn objects that a person chose into entries: a replay is a new attempt on record."""
+def select_again(
+    ledger: Ledger, arrivals: Iterable[Arrival], *, invocation_id: str | None = None
+) -> Selection:
+    """Turn objects that somebody chose into entries: a replay is a new attempt on record.
+
+    Args:
+        ledger: the ledger.
+        arrivals: the objects.
+        invocation_id: the invocation that they are chosen for; what it was claimed for before is left out.
+    """
     chosen = list(arrivals)
     items = {
         upload_identity(item["upload_id"]): item
         for item in ledger.read_uploads(arrival.upload_id for arrival in chosen)
     }
     entries: list[InboxEntry] = []
-    busy: list[Arrival] = []
+    busy: list[InboxEntry] = []
     for arrival in chosen:
         item = items.get(upload_identity(arrival.upload_id), {})
-        if item.get("state") == UploadState.CLAIMED:
-            busy.append(arrival)
-        else:
-            # a listing's time may differ from the event's: the upload keeps the id that it got first
-            upload_id = str(item.get("upload_id", arrival.upload_id))
-            entries.append(InboxEntry(upload_id, arrival, _next_attempt(item)))
+        if invocation_id and item.get("invocation_id") == invocation_id:
+            continue
+        # a listing's time may differ from the event's: the upload keeps the id that it got first
+        upload_id = str(item.get("upload_id", arrival.upload_id))
+        entry = InboxEntry(upload_id, arrival, _next_attempt(item), invocation_id=invocation_id)
+        (busy if item.get("state") == UploadState.CLAIMED else entries).append(entry)
     return Selection(tuple(entries), tuple(busy))
 
 

@@ -8,10 +8,14 @@ upload                 ``upload#<identity>``             ``upload``
 batch, its head        ``batch#<batch_id>``              ``batch``
 batch, its uploads     ``batch#<batch_id>``              ``chunk#<number>``
 batch that is not over ``open``                          ``<batch_id>``
+invocation             ``invocation#<invocation_id>``    ``invocation``
+invocation's batch     ``invocation#<invocation_id>``    ``batch#<batch_id>``
+invocation that waits  ``invocations#<pipeline>``        ``<turn>``
 ====================== ================================= ======================
 
 An upload's key holds the part of its id that depends on the object version alone, so that an event and a
-listing that disagree about the time of arrival still meet in one item.
+listing that disagree about the time of arrival still meet in one item. An invocation's turn is a ULID, which
+compares with the ids of uploads: the older one came first.
 """
 
 import json
@@ -130,6 +134,21 @@ def open_batch_key(batch_id: str) -> dict[str, str]:
     return {"pk": "open", "sk": batch_id}
 
 
+def invocation_key(invocation_id: str) -> dict[str, str]:
+    """An invocation's key."""
+    return {"pk": f"invocation#{invocation_id}", "sk": "invocation"}
+
+
+def invocation_batch_key(invocation_id: str, batch_id: str) -> dict[str, str]:
+    """The key of the note that a batch was opened for an invocation."""
+    return {"pk": f"invocation#{invocation_id}", "sk": f"batch#{batch_id}"}
+
+
+def turn_key(pipeline: str, turn: str) -> dict[str, str]:
+    """The key of the marker that an invocation of a pipeline waits to be taken up, or taken up further."""
+    return {"pk": f"invocations#{pipeline}", "sk": turn}
+
+
 def build_inbox_item(pipeline: str, entry: InboxEntry, now: datetime) -> Item:
     """An inbox entry's item: writing it twice is harmless."""
     return {
@@ -145,7 +164,7 @@ def build_inbox_item(pipeline: str, entry: InboxEntry, now: datetime) -> Item:
 def build_upload_facts(pipeline: str, entry: InboxEntry) -> Item:
     """What an inbox entry and an upload both tell."""
     arrival = entry.arrival
-    return {
+    facts: Item = {
         "upload_id": entry.upload_id,
         "pipeline": pipeline,
         "bucket": arrival.bucket,
@@ -155,6 +174,7 @@ def build_upload_facts(pipeline: str, entry: InboxEntry) -> Item:
         "bytes": arrival.bytes,
         "attempt": entry.attempt,
     }
+    return facts | {"invocation_id": entry.invocation_id} if entry.invocation_id else facts
 
 
 def parse_entry(item: Item) -> InboxEntry:
@@ -172,6 +192,7 @@ def parse_entry(item: Item) -> InboxEntry:
         ),
         attempt=item["attempt"],
         not_before=datetime.fromtimestamp(not_before, UTC) if not_before is not None else None,
+        invocation_id=item.get("invocation_id"),
     )
 
 

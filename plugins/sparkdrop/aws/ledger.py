@@ -4,12 +4,15 @@ Each decision is one conditional write on the base table, read with strong consi
 lists that people look at (`sparkdrop.aws.listing`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from sparkdrop.aws.invocations import InvocationRecord, Invocations, Progress
 from sparkdrop.aws.items import (
     BatchState,
     Item,
@@ -27,7 +30,7 @@ from sparkdrop.aws.items import (
     parse_entry,
     upload_key,
 )
-from sparkdrop.aws.records import BatchHead, UploadOutcome, parse_head
+from sparkdrop.aws.records import BatchHead, RunKey, UploadOutcome, parse_head
 from sparkdrop.aws.table import Table
 from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.batch import InboxEntry
@@ -37,7 +40,7 @@ from sparkdrop.core.uploads import UploadState, upload_identity
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_RESULT_FACTS = ("output", "rows_in", "rows_out", "rows_rejected", "reason", "log")
+_FACTS_OF_A_CLAIM = ("output", "rows_in", "rows_out", "rows_rejected", "reason", "log", "invocation_id")
 
 
 def _utc_now() -> datetime:
@@ -56,6 +59,7 @@ class Ledger:
     ) -> None:
         self.table = Table(table, client or boto3.client("dynamodb"))
         self.now = clock
+        self.invocations = Invocations(self.table, self.now)
 
     # inbox
 
@@ -95,9 +99,17 @@ class Ledger:
         self.drop(pipeline, over)
         return claimable
 
-    def read_inbox(self, pipeline: str, limit: int) -> list[InboxEntry]:
-        """Read what waits and is due, oldest first: at least `limit` entries where there are as many."""
-        shards = (self._read_shard(partition, limit) for partition in inbox_partitions(pipeline))
+    def read_inbox(self, pipeline: str, limit: int, *, invoked_only: bool = False) -> list[InboxEntry]:
+        """Read what waits and is due, oldest first: at least `limit` entries where there are as many.
+
+        Args:
+            pipeline: whose inbox.
+            limit: how many.
+            invoked_only: leave out what merely landed.
+        """
+        shards = (
+            self._read_shard(partition, limit, invoked_only) for partition in inbox_partitions(pipeline)
+        )
         return sorted((entry for shard in shards for entry in shard), key=lambda entry: entry.upload_id)
 
     def find_unrecorded(self, pipeline: str, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
@@ -106,15 +118,19 @@ class Ledger:
         known = {item["sk"] for item in self.table.batch_get(keys)}
         return [entry for entry, key in zip(entries, keys, strict=True) if key["sk"] not in known]
 
-    def is_waiting(self, pipeline: str) -> bool:
-        """Whether anything in the inbox is due."""
-        return any(self._read_shard(partition, 1) for partition in inbox_partitions(pipeline))
+    def is_waiting(self, pipeline: str, *, invoked_only: bool = False) -> bool:
+        """Whether an invocation waits, or anything in the inbox is due."""
+        partitions = inbox_partitions(pipeline)
+        return self.invocations.is_waiting(pipeline) or any(
+            self._read_shard(partition, 1, invoked_only) for partition in partitions
+        )
 
-    def _read_shard(self, partition: str, limit: int) -> list[InboxEntry]:
+    def _read_shard(self, partition: str, limit: int, invoked_only: bool) -> list[InboxEntry]:  # noqa: FBT001 - a private helper
         found: list[InboxEntry] = []
+        due = "(attribute_not_exists(not_before) OR not_before <= :now)"
         pages = self.table.query_pages(
             partition,
-            where="attribute_not_exists(not_before) OR not_before <= :now",
+            where=f"{due} AND attribute_exists(invocation_id)" if invoked_only else due,
             values={":now": self.now().timestamp()},
             page=max(limit, 25),
         )
@@ -132,36 +148,65 @@ class Ledger:
         return parse_head(item) if item else None
 
     def open_batch(
-        self, batch_id: str, *, pipeline: str, dag_id: str, run_id: str, entries: Sequence[InboxEntry]
+        self, run: RunKey, entries: Sequence[InboxEntry], *, invocation: InvocationRecord | None = None
     ) -> BatchHead:
         """Write what a run is about to claim, before it claims any of it; the first to write decides.
 
         The answer is the head that stands, which may be an earlier one.
+
+        Args:
+            run: who claims.
+            entries: what.
+            invocation: what it is another attempt for; None for what merely landed.
         """
-        chunks = build_chunk_texts(pipeline, entries)
+        note = (
+            [{"Put": self.invocations.build_note(invocation.invocation_id, run.batch_id)}]
+            if invocation
+            else []
+        )
+        stored = self._open_batch(run, entries, invocation, note)
+        if stored is None:
+            raise LedgerError(
+                f"batch {run.batch_id} of table {self.table.name} is gone right after it was opened"
+            )
+        return stored
+
+    def open_piece(self, run: RunKey, entries: Sequence[InboxEntry], progress: Progress) -> BatchHead | None:
+        """Open a batch for the next piece of an invocation, and move the invocation on, both or neither.
+
+        The answer is the head that stands; None where somebody else has moved the invocation on.
+        """
+        moves = self.invocations.build_progress(progress, run.batch_id)
+        return self._open_batch(run, entries, progress.record, moves)
+
+    def _open_batch(
+        self,
+        run: RunKey,
+        entries: Sequence[InboxEntry],
+        invocation: InvocationRecord | None,
+        more: Sequence[Any],
+    ) -> BatchHead | None:
+        chunks = build_chunk_texts(run.pipeline, entries)
         for number, chunk in enumerate(chunks):
-            self.table.put({**chunk_key(batch_id, number), "entries": chunk})
+            self.table.put({**chunk_key(run.batch_id, number), "entries": chunk})
         head = {
-            **batch_key(batch_id),
-            "batch_id": batch_id,
-            "batch_pipeline": pipeline,
-            "dag_id": dag_id,
-            "run_id": run_id,
+            **batch_key(run.batch_id),
+            "batch_id": run.batch_id,
+            "batch_pipeline": run.pipeline,
+            "dag_id": run.dag_id,
+            "run_id": run.run_id,
             "batch_state": BatchState.OPEN.value,
             "chunks": len(chunks),
             "upload_count": len(entries),
             "bytes": sum(entry.arrival.bytes for entry in entries),
             "opened_at": format_time(self.now()),
+            "invocation_id": invocation.invocation_id if invocation else None,
+            "arguments": list(invocation.request.arguments) if invocation else None,
         }
         put_head = self._build_put(head) | {"ConditionExpression": "attribute_not_exists(pk)"}
-        put_marker = self._build_put(open_batch_key(batch_id))
-        transact_each(self.table.client, [[{"Put": put_head}, {"Put": put_marker}]])
-        stored = self.read_batch(batch_id)
-        if stored is None:
-            raise LedgerError(
-                f"batch {batch_id} of table {self.table.name} is gone right after it was opened"
-            )
-        return stored
+        put_marker = self._build_put(open_batch_key(run.batch_id))
+        transact_each(self.table.client, [[{"Put": put_head}, {"Put": put_marker}, *more]])
+        return self.read_batch(run.batch_id)
 
     def read_batch_entries(self, head: BatchHead) -> list[InboxEntry]:
         """Read what a batch meant to claim, oldest first.
@@ -214,7 +259,7 @@ class Ledger:
                 ":claimed": UploadState.CLAIMED.value,
             },
             first={"created_at": format_time(entry.arrival.arrived_at)},
-            remove=_RESULT_FACTS,
+            remove=_FACTS_OF_A_CLAIM,
         )
         delete = {"TableName": self.table.name, "Key": marshal(inbox_key(head.pipeline, entry))}
         return [{"Update": update}, {"Delete": delete}]
@@ -228,9 +273,17 @@ class Ledger:
         """Write down the step that processes a batch."""
         self._update_head(batch_id, {"step_id": step_id})
 
-    def close_batch(self, batch_id: str, state: BatchState) -> None:
-        """End a batch: nothing of it is left to do."""
-        self._update_head(batch_id, {"batch_state": state.value})
+    def close_batch(
+        self, batch_id: str, state: BatchState, ends: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """End a batch: nothing of it is left to do.
+
+        Args:
+            batch_id: the batch.
+            state: how it ended.
+            ends: of an invocation's batch, how many of its uploads ended how.
+        """
+        self._update_head(batch_id, {"batch_state": state.value, "ends": dict(ends) or None})
         self.table.delete(open_batch_key(batch_id))
 
     def _update_head(self, batch_id: str, facts: dict[str, Any], *, remove: Sequence[str] = ()) -> None:
@@ -262,6 +315,17 @@ class Ledger:
         )
         return [outcome for outcome, did_move in zip(outcomes, moved, strict=True) if did_move]
 
+    def count_ends(self, head: BatchHead, outcomes: Sequence[UploadOutcome]) -> dict[str, int]:
+        """Count how a batch's uploads ended: read back, so that settling it twice counts nothing twice."""
+        attempts = {upload_identity(outcome.entry.upload_id): outcome.entry.attempt for outcome in outcomes}
+        items = self.read_uploads(outcome.entry.upload_id for outcome in outcomes)
+        return Counter(
+            item["state"]
+            for item in items
+            if item.get("batch_id", head.batch_id) == head.batch_id
+            and item["attempt"] == attempts[upload_identity(item["upload_id"])]
+        )
+
     def _build_settlement(self, head: BatchHead, outcome: UploadOutcome) -> list[Any]:
         now = self.now()
         entry = outcome.entry
@@ -274,7 +338,9 @@ class Ledger:
         )
         if outcome.state is not UploadState.PENDING:
             return [{"Update": update}]
-        again = InboxEntry(entry.upload_id, entry.arrival, entry.attempt + 1, outcome.retry_at)
+        again = InboxEntry(
+            entry.upload_id, entry.arrival, entry.attempt + 1, outcome.retry_at, entry.invocation_id
+        )
         put = self._build_put(build_inbox_item(head.pipeline, again, now))
         return [{"Update": update}, {"Put": put}]
 

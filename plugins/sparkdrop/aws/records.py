@@ -1,12 +1,29 @@
-"""What the ledger tells of a batch, and what it is told of an upload's end."""
+"""What the ledger tells of a batch and its run, and what it is told of an upload's end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sparkdrop.aws.items import BatchState, Item
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.uploads import UploadState
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """The run that claims.
+
+    Attributes:
+        batch_id: see `sparkdrop.core.batch.make_batch_id`.
+        pipeline: whose inbox it takes from.
+        dag_id: its DAG.
+        run_id: its id there.
+    """
+
+    batch_id: str
+    pipeline: str
+    dag_id: str
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,10 @@ class BatchHead:
         step_name: the step's name, likewise.
         step_id: the step, from just after it is submitted.
         opened_at: when it was opened.
+        invocation_id: the invocation that it was opened for; None for what merely landed.
+        arguments: what that invocation adds to the program's arguments.
+        ends: of an invocation's batch that is over: how many of its uploads ended in each state, or PENDING
+            where they wait for another attempt.
     """
 
     batch_id: str
@@ -40,6 +61,9 @@ class BatchHead:
     step_name: str | None
     step_id: str | None
     opened_at: datetime
+    invocation_id: str | None = None
+    arguments: tuple[str, ...] = ()
+    ends: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +98,7 @@ def parse_head(item: Item) -> BatchHead:
         step_name=item.get("step_name"),
         step_id=item.get("step_id"),
         opened_at=datetime.fromisoformat(item["opened_at"]),
+        invocation_id=item.get("invocation_id"),
+        arguments=tuple(item.get("arguments", ())),
+        ends=item.get("ends", {}),
     )

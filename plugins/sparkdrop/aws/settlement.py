@@ -118,7 +118,8 @@ class BatchSettler:
         self, head: BatchHead, outcomes: Sequence[UploadOutcome], state: BatchState
     ) -> Counter[UploadState]:
         moved = self._ledger.settle(head, outcomes)
-        self._ledger.close_batch(head.batch_id, state)
+        ends = self._ledger.count_ends(head, outcomes) if head.invocation_id else {}
+        self._ledger.close_batch(head.batch_id, state, ends)
         return Counter(outcome.state for outcome in moved)
 
 

@@ -109,15 +109,23 @@ class Storage:
                     "the role needs s3:DeleteObject there"
                 )
 
-    def list_arrivals(self, bucket: str, prefix: str) -> Iterator[Arrival]:
-        """List the objects under a prefix, each with its current version.
+    def list_arrivals(self, bucket: str, prefix: str, *, after: str | None = None) -> Iterator[Arrival]:
+        """List the objects under a prefix in the order of their keys, each with its current version.
 
         Versions are listed even where a plain listing would do, so that an upload gets the same identity
         from a listing as from S3's event.
+
+        Args:
+            bucket: the bucket.
+            prefix: what the keys start with.
+            after: only keys that come after this one.
         """
-        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        request: Any = {"Bucket": bucket, "Prefix": prefix} | ({"KeyMarker": after} if after else {})
+        for page in self.client.get_paginator("list_object_versions").paginate(**request):
             for version in page.get("Versions", []):
-                if version["IsLatest"] and not (version["Key"].endswith("/") and version["Size"] == 0):
+                is_folder = version["Key"].endswith("/") and version["Size"] == 0
+                # the marker itself is left out here as well: whether it counts differs among S3's likes
+                if version["IsLatest"] and not is_folder and version["Key"] > (after or ""):
                     yield Arrival(
                         bucket=bucket,
                         key=version["Key"],

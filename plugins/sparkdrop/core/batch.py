@@ -16,12 +16,14 @@ class InboxEntry:
         arrival: the object version.
         attempt: 1 for a new upload; one more for each retry or replay.
         not_before: a retry waits until then.
+        invocation_id: the invocation that it is processed for; None for what merely landed.
     """
 
     upload_id: str
     arrival: Arrival
     attempt: int = 1
     not_before: datetime | None = None
+    invocation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,16 @@ def plan_batch(waiting: Sequence[InboxEntry], limits: BatchLimits, now: datetime
     """Take the oldest entries, up to the limits; at least one, however large it is.
 
     Two entries of one object version (an event's and a listing's) count once: the later one stays for its own
-    claim, which finds it done and drops it.
+    claim, which finds it done and drops it. A step has one list of arguments, so the entries of an invocation
+    are a batch without any others: whose entries they are, the oldest says.
     """
     taken: dict[str, InboxEntry] = {}
     total_bytes = 0
     full = False
-    for entry in sorted(waiting, key=lambda entry: (entry.upload_id, -entry.attempt)):
+    oldest_first = sorted(waiting, key=lambda entry: (entry.upload_id, -entry.attempt))
+    for entry in oldest_first:
         identity = upload_identity(entry.upload_id)
-        if identity in taken:
+        if identity in taken or entry.invocation_id != oldest_first[0].invocation_id:
             continue
         over = limits.max_bytes is not None and taken and total_bytes + entry.arrival.bytes > limits.max_bytes
         if len(taken) == limits.max_files or over:

@@ -8,6 +8,9 @@
     ├── LedgerError            the ledger refuses a move
     ├── StorageError           S3 refuses what has to be done
     ├── StepStillLiveError     a batch cannot be settled yet
+    ├── UnknownPipelineError   an invocation names a pipeline that is not there
+    ├── InvocationRefusedError an invocation asks for what its pipeline may not do
+    ├── InvocationConflictError an idempotency key was used before, for something else
     └── BatchFailedError       Spark, or the cluster under it, failed a batch
 
 A message says what is wrong, where, and how to mend it.
@@ -36,6 +39,22 @@ class StorageError(SparkdropError):
 
 class StepStillLiveError(SparkdropError):
     """A batch cannot be settled: its step is not over."""
+
+
+class UnknownPipelineError(SparkdropError):
+    """An invocation names a pipeline that is not there."""
+
+
+class InvocationRefusedError(SparkdropError):
+    """An invocation asks for what its pipeline may not do; `field` says where."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvocationConflictError(SparkdropError):
+    """An idempotency key was used before, by the same caller and for another request."""
 
 
 class BatchFailedError(SparkdropError):

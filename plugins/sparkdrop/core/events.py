@@ -1,6 +1,6 @@
-"""S3's "Object Created" events, as EventBridge puts them in the queue.
+"""What the arrivals queue holds: S3's "Object Created" events, and our own word that an invocation waits.
 
-The shape: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+The shape: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html; our own follows it.
 """
 
 import json
@@ -67,6 +67,32 @@ class _ObjectCreated(_Event):
     detail_type: Literal["Object Created"] = Field(alias="detail-type")
     time: Annotated[AwareDatetime, BeforeValidator(_with_zone), Field(ge=_EARLIEST, le=_LATEST)]
     detail: _Detail
+
+
+class _Invoked(_Event):
+    pipeline: str = Field(min_length=1, max_length=255)
+
+
+class _InvocationRecorded(_Event):
+    source: Literal["sparkdrop"]
+    detail_type: Literal["Invocation Recorded"] = Field(alias="detail-type")
+    detail: _Invoked
+
+
+def build_wake_up(pipeline: str) -> str:
+    """Build the message that an invocation of a pipeline is recorded: the ledger says which."""
+    event = {"source": "sparkdrop", "detail-type": "Invocation Recorded", "detail": {"pipeline": pipeline}}
+    return json.dumps(event)
+
+
+def parse_wake_up(body: str) -> str | None:
+    """Parse the message of an invocation: the answer is its pipeline, or None where it is something else."""
+    if '"Invocation Recorded"' not in body:  # most are arrivals, and need not be read twice
+        return None
+    try:
+        return _InvocationRecorded.model_validate_json(body).detail.pipeline
+    except ValidationError:
+        return None
 
 
 def parse_arrival(body: str) -> Arrival:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sparkdrop.core.patterns import drop_upload_folder, find_common_key, first_segment, to_regex
 
@@ -11,6 +11,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sparkdrop.core.pipeline import Pipeline
+
+
+class _Arrival(Protocol):
+    @property
+    def keys(self) -> tuple[str, ...]: ...
+    @property
+    def bucket(self) -> str | None: ...
+
+
+class Routed(Protocol):
+    """What routing has to know of a pipeline: a pipeline file's, or a catalog's."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def arrival(self) -> _Arrival:
+        """What lands for it."""
+
+    @property
+    def wait_for(self) -> tuple[str, ...]:
+        """Its companions."""
 
 
 class Overlap(NamedTuple):
@@ -35,7 +58,7 @@ class Router:
     Patterns are kept by their first folder, so that a key is tried against few of them.
     """
 
-    def __init__(self, pipelines: Iterable[Pipeline], uploads_bucket: str) -> None:
+    def __init__(self, pipelines: Iterable[Routed], uploads_bucket: str) -> None:
         groups: dict[tuple[str, str | None], list[tuple[str, str]]] = {}
         companions: list[str] = []
         for pipeline in pipelines:

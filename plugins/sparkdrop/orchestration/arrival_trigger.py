@@ -7,6 +7,7 @@ the messages deleted, so that a crash anywhere means a redelivery and never a lo
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ from sparkdrop.aws.arrivals_queue import ArrivalsQueue, Message
 from sparkdrop.aws.intake import record_arrivals
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.core.errors import NotAnArrivalError
-from sparkdrop.core.events import parse_arrival
+from sparkdrop.core.events import parse_arrival, parse_wake_up
 from sparkdrop.core.uploads import Arrival
 from sparkdrop.orchestration.routes import Routes
 from sparkdrop.orchestration.services import get_services
@@ -28,20 +29,36 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a batch of messages brought.
+
+    Attributes:
+        uploads: how many each pipeline got.
+        invoked: the pipelines that an invocation waits for.
+    """
+
+    uploads: dict[str, int]
+    invoked: frozenset[str] = frozenset()
+
+
 class ArrivalTrigger(BaseEventTrigger):
-    """Wakes one pipeline when something for it has come into its inbox.
+    """Wakes one pipeline when something for it has come into its inbox, or somebody invokes it.
 
     Args:
         pipeline: its name.
+        invoked_only: leave to others what merely landed: a sensor, a schedule.
     """
 
-    def __init__(self, pipeline: str) -> None:
+    def __init__(self, pipeline: str, *, invoked_only: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no annotations
         self.pipeline = pipeline
+        self.invoked_only = invoked_only
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Name the class and its arguments."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"pipeline": self.pipeline}
+        arguments = {"pipeline": self.pipeline, "invoked_only": self.invoked_only}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     def shared_stream_key(self) -> Hashable:
         """All pipelines share one stream: a deployment has one arrivals queue."""
@@ -58,11 +75,12 @@ class ArrivalTrigger(BaseEventTrigger):
         The stream starts with the first trigger that joins it. What it brings before the others have joined
         (as they do one after another when a triggerer starts) goes into their inboxes without waking them.
         """
-        if await asyncio.to_thread(_is_waiting, self.pipeline):
+        if await asyncio.to_thread(_is_waiting, self.pipeline, self.invoked_only):
             yield TriggerEvent({"uploads": 0})
-        async for counts in shared_stream:
-            if self.pipeline in counts:
-                yield TriggerEvent({"uploads": counts[self.pipeline]})
+        async for news in shared_stream:
+            uploads = 0 if self.invoked_only else news.uploads.get(self.pipeline, 0)
+            if uploads or self.pipeline in news.invoked:
+                yield TriggerEvent({"uploads": uploads})
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Airflow calls `filter_shared_stream` instead."""
@@ -77,8 +95,8 @@ class ArrivalsProducer(SharedStreamProducer):
         self._client_context: Any = None
         self._queue: ArrivalsQueue | None = None
 
-    async def open_stream(self) -> AsyncIterator[tuple[dict[str, int], list[str]]]:
-        """Yield, for each batch of messages, how many uploads each pipeline got; and the receipt handles.
+    async def open_stream(self) -> AsyncIterator[tuple[News, list[str]]]:
+        """Yield what each batch of messages brought, once it is in the inboxes; and the receipt handles.
 
         An outage of the queue or the table is waited out: its messages stay in the queue meanwhile.
         """
@@ -89,10 +107,11 @@ class ArrivalsProducer(SharedStreamProducer):
         while True:
             try:
                 messages = await queue.receive()
-                arrivals = await _parse_messages(queue, messages)
-                handles = [message.receipt_handle for message, _ in arrivals]
-                found = [arrival for _, arrival in arrivals]
-                counts = await asyncio.to_thread(_record, services.ledger, routes, found)
+                parsed = await _parse_messages(queue, messages)
+                handles = [message.receipt_handle for message, _ in parsed]
+                found = [told for _, told in parsed if isinstance(told, Arrival)]
+                invoked = frozenset(told for _, told in parsed if isinstance(told, str))
+                uploads = await asyncio.to_thread(_record, services.ledger, routes, found)
             except Exception as error:  # noqa: BLE001 - whatever the outage is, the stream outlives it
                 log.warning("the arrivals queue or the ledger cannot be used", error=str(error), pause=pause)
                 await asyncio.sleep(pause)
@@ -100,7 +119,7 @@ class ArrivalsProducer(SharedStreamProducer):
                 continue
             pause = _FIRST_PAUSE_SECONDS
             if handles:
-                yield counts, handles
+                yield News(uploads, invoked), handles
 
     async def _open_queue(self, queue_url: str) -> ArrivalsQueue:
         from aiobotocore.session import get_session  # half a second, and only the triggerer needs it
@@ -132,25 +151,30 @@ class ArrivalsProducer(SharedStreamProducer):
             self._queue = None
 
 
-def _is_waiting(pipeline: str) -> bool:
-    """Whether the pipeline's inbox holds something; an outage counts as no, and the sweep looks again."""
+def _is_waiting(pipeline: str, invoked_only: bool) -> bool:  # noqa: FBT001 - a thread's arguments have no names
+    """Whether something waits for the pipeline; an outage counts as no, and the sweep looks again."""
     try:
-        return get_services().ledger.is_waiting(pipeline)
+        return get_services().ledger.is_waiting(pipeline, invoked_only=invoked_only)
     except Exception as error:  # noqa: BLE001 - whatever the outage is, the stream waits for its end
         log.warning("the ledger cannot be read", pipeline=pipeline, error=str(error))
         return False
 
 
-async def _parse_messages(queue: ArrivalsQueue, messages: Sequence[Message]) -> list[tuple[Message, Arrival]]:
-    """Parse what is an event; give the rest back, until SQS moves it to the dead letters."""
-    arrivals: list[tuple[Message, Arrival]] = []
+async def _parse_messages(
+    queue: ArrivalsQueue, messages: Sequence[Message]
+) -> list[tuple[Message, Arrival | str]]:
+    """Parse arrivals, and the names of pipelines that are invoked.
+
+    What is neither is given back, until SQS moves it to the dead letters.
+    """
+    parsed: list[tuple[Message, Arrival | str]] = []
     for message in messages:
         try:
-            arrivals.append((message, parse_arrival(message.body)))
+            parsed.append((message, parse_wake_up(message.body) or parse_arrival(message.body)))
         except NotAnArrivalError as error:
             log.warning("a message is on its way to the dead-letter queue", error=str(error))
             await queue.give_back(message.receipt_handle)
-    return arrivals
+    return parsed
 
 
 def _record(ledger: Ledger, routes: Routes, arrivals: list[Arrival]) -> dict[str, int]:

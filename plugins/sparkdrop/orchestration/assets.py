@@ -1,6 +1,7 @@
 """The assets by which pipelines are woken, and by which they tell that data is there."""
 
 from airflow.sdk import Asset, AssetAlias, AssetWatcher
+from pydantic import JsonValue
 
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.orchestration.arrival_trigger import ArrivalTrigger
@@ -9,15 +10,21 @@ WAKE_ALIAS = AssetAlias(name="sparkdrop_wake")
 """The outlet of tasks that wake a pipeline only when they find something for it."""
 
 
-def build_inbox_asset(name: str, *, is_watched: bool = False) -> Asset:
-    """The asset of a pipeline's inbox: its events mean "look", they say nothing of what is there.
+TAKES_ALL: dict[str, JsonValue] = {"takes_all": True}
+"""The extra of a wake-up after which a pipeline of `mode: none` takes what merely landed, too."""
 
-    Args:
-        name: the pipeline.
-        is_watched: whether the arrivals queue wakes it.
-    """
-    watchers = [AssetWatcher(name=f"{name}_arrivals", trigger=ArrivalTrigger(name))] if is_watched else []
-    return Asset(name=f"{name}_inbox", uri=f"sparkdrop://inbox/{name}", watchers=watchers)
+
+def build_inbox_asset(name: str) -> Asset:
+    """The asset of a pipeline's inbox: its events mean "look", they say nothing of what is there."""
+    return Asset(name=f"{name}_inbox", uri=f"sparkdrop://inbox/{name}")
+
+
+def build_watched_inbox_asset(pipeline: Pipeline) -> Asset:
+    """The asset of a pipeline's inbox, with what the arrivals queue wakes it for: invocations at least."""
+    trigger = ArrivalTrigger(pipeline.name, invoked_only=pipeline.arrival.mode != "events")
+    watchers = [AssetWatcher(name=f"{pipeline.name}_arrivals", trigger=trigger)]
+    bare = build_inbox_asset(pipeline.name)
+    return Asset(name=bare.name, uri=bare.uri, watchers=watchers)
 
 
 def build_output_asset(pipeline: Pipeline, curated_bucket: str) -> Asset:

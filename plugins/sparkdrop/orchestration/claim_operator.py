@@ -7,15 +7,18 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from sparkdrop.aws.claims import Claim, RunKey, claim_batch
+from sparkdrop.aws.claims import Claim, claim_batch
 from sparkdrop.aws.intake import select_again
+from sparkdrop.aws.invocation_claims import InvocationSource
+from sparkdrop.aws.records import RunKey
 from sparkdrop.aws.storage import Storage, split_uri
 from sparkdrop.core.batch import BatchLimits, InboxEntry, make_batch_id
 from sparkdrop.core.emr_request import ManifestFile, build_manifest, locate_batch
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.uploads import Arrival
 from sparkdrop.orchestration.arrival_sensor import is_chosen_by_hand
-from sparkdrop.orchestration.assets import WAKE_ALIAS, build_inbox_asset
+from sparkdrop.orchestration.assets import TAKES_ALL, WAKE_ALIAS, build_inbox_asset
+from sparkdrop.orchestration.routes import Routes
 from sparkdrop.orchestration.services import Services, get_services
 
 
@@ -62,7 +65,8 @@ class ClaimBatchOperator(BaseOperator):
         if claim.head is None:
             raise AirflowSkipException(f"nothing is waiting for {self.pipeline.name}")
         if claim.more:
-            context["outlet_events"][WAKE_ALIAS].add(build_inbox_asset(self.pipeline.name))
+            extra = None if self._takes_invoked_only(context) else TAKES_ALL
+            context["outlet_events"][WAKE_ALIAS].add(build_inbox_asset(self.pipeline.name), extra=extra)
         return self._write_manifest(services, context, claim)
 
     def _claim(self, services: Services, context: Context) -> Claim:
@@ -76,17 +80,36 @@ class ClaimBatchOperator(BaseOperator):
         batch = self.pipeline.batch
         limits = BatchLimits(batch.max_files, batch.max_bytes, batch.max_wait)
         if not is_chosen_by_hand(context):
-            return claim_batch(services.ledger, run, limits)
+            return claim_batch(
+                services.ledger,
+                run,
+                limits,
+                invocations=InvocationSource(services.storage, Routes(services.deployment).route),
+                invoked_only=self._takes_invoked_only(context),
+            )
         keys, prefix = context["params"].get("keys") or [], context["params"].get("prefix")
         return claim_batch(services.ledger, run, limits, choose=lambda: self._choose(services, keys, prefix))
+
+    def _takes_invoked_only(self, context: Context) -> bool:
+        """Whether files that merely landed are left to the schedule that shall take them.
+
+        An invocation wakes a pipeline of `mode: none`, too. A run that takes all, and leaves some for lack of
+        room, wakes one that goes on with it.
+        """
+        if self.pipeline.arrival.mode != "none" or context["dag_run"].run_type != "asset_triggered":
+            return False
+        events = [event for found in context["triggering_asset_events"].values() for event in found]
+        return not any(event.extra.get("takes_all") for event in events)
 
     def _choose(self, services: Services, keys: Iterable[str], prefix: str | None) -> list[InboxEntry]:
         """Find the objects that the run's form names."""
         default = self.pipeline.arrival.bucket or services.deployment.uploads_bucket
         found = list(_find_objects(services.storage, keys, prefix, default))
         selection = select_again(services.ledger, found)
-        for arrival in selection.busy:
-            self.log.warning("s3://%s/%s is in a batch that runs now", arrival.bucket, arrival.key)
+        for entry in selection.busy:
+            self.log.warning(
+                "s3://%s/%s is in a batch that runs now", entry.arrival.bucket, entry.arrival.key
+            )
         self.log.info("%s objects chosen by hand", len(selection.entries))
         return list(selection.entries)
 

@@ -27,7 +27,7 @@ from airflow.sdk import (
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.orchestration.arrival_sensor import ArrivalSensor, CompanionSensor
-from sparkdrop.orchestration.assets import build_inbox_asset, build_output_asset
+from sparkdrop.orchestration.assets import build_output_asset, build_watched_inbox_asset
 from sparkdrop.orchestration.claim_operator import ClaimBatchOperator
 from sparkdrop.orchestration.emr_operators import AddStepOperator, CreateJobFlowOperator
 from sparkdrop.orchestration.publish_operator import PublishOperator
@@ -103,7 +103,8 @@ def _build_sensor_dag(pipeline: Pipeline, deployment: Deployment) -> DAG:
             bucket_name=pipeline.arrival.bucket or deployment.uploads_bucket,
             timeout=_LONGEST_WAIT.total_seconds(),
             soft_fail=True,
-            outlets=[build_inbox_asset(pipeline.name)],
+            # the same asset as the other DAG's: Airflow keeps the watchers of the one that it sees last
+            outlets=[build_watched_inbox_asset(pipeline)],
         )
     return dag
 
@@ -155,7 +156,7 @@ def _build_companions(pipeline: Pipeline, deployment: Deployment) -> list[BaseOp
 
 
 def _build_schedule(pipeline: Pipeline) -> Any:  # noqa: ANN401 - DAG.schedule has no narrower type
-    inbox = build_inbox_asset(pipeline.name, is_watched=pipeline.arrival.mode == "events")
+    inbox = build_watched_inbox_asset(pipeline)
     if pipeline.schedule is None:
         return [inbox]
     return AssetOrTimeSchedule(

@@ -91,6 +91,7 @@ class AddStepOperator(EmrAddStepsOperator):
             claimed["batch_id"],
             services.storage.ensure_program(self.pipeline, services.deployment),
             claimed["manifest_uri"],
+            head.arguments,
         )
         step["Name"] += f" {claimed['claim']}"
         job_flow_id = str(self.job_flow_id)

@@ -61,7 +61,7 @@ class SweepOperator(BaseOperator):
         waiting = {
             name
             for name, pipeline in pipelines.items()
-            if pipeline.arrival.mode != "none" and services.ledger.is_waiting(name)
+            if services.ledger.is_waiting(name, invoked_only=pipeline.arrival.mode == "none")
         }
         _wake(context, WAKE_ALIAS, waiting)
         result = {"settled": settled, "woken": sorted(waiting)}

@@ -34,6 +34,10 @@ class Routes:
         self._signature: Signature | None = None
         self._route: Callable[[str, str], str | None] = Router((), "").route
 
+    def route(self, bucket: str, key: str) -> str | None:
+        """Name the pipeline of an object, as the files are now."""
+        return self.read()(bucket, key)
+
     def read(self) -> Callable[[str, str], str | None]:
         """Answer the routing function of the files as they are now."""
         signature = _read_signature(Path(self._deployment.config_dir))
