@@ -116,20 +116,24 @@ class Stage:
         if function == "Ref":
             return self._refer(stack, argument)
         if function == "Fn::GetAtt":
-            logical_id, attribute = argument
-            return self._get_attribute(stack, logical_id, attribute)
+            return self._get_attribute(stack, *argument)
         if function == "Fn::ImportValue":
             return self.resolve(*self.exports[argument])
+        return self._compute(function, self.resolve(stack, argument))
+
+    def _compute(self, function: str, argument: Any) -> Any:
         if function == "Fn::Join":
             separator, parts = argument
-            return separator.join(str(part) for part in self.resolve(stack, parts))
+            return separator.join(map(str, parts))
         if function == "Fn::Select":
             index, parts = argument
-            return self.resolve(stack, parts)[int(index)]
+            return parts[int(index)]
         if function == "Fn::Split":
             separator, text = argument
-            return self.resolve(stack, text).split(separator)
-        raise NotImplementedError(f"{stack}: {function}")
+            return text.split(separator)
+        if function == "Fn::GetAZs":
+            return [f"{self.region}{letter}" for letter in "abc"]
+        raise NotImplementedError(function)
 
     def _refer(self, stack: str, name: str) -> str:
         pseudo = {
@@ -138,6 +142,7 @@ class Stage:
             "AWS::Partition": "aws",
             "AWS::URLSuffix": "amazonaws.com",
             "AWS::StackName": stack,
+            "AWS::StackId": f"arn:aws:cloudformation:{self.region}:{ACCOUNT}:stack/{stack}/1a2b",
         }
         if name in pseudo:
             return pseudo[name]
@@ -198,7 +203,11 @@ def read_documents(stage: Stage) -> Iterator[Document]:
     for stack, logical_id, resource in stage.find_resources(*_OF_RESOURCES):
         body = stage.resolve(stack, resource.get("Properties", {}).get(_OF_RESOURCES[resource["Type"]]))
         if body is not None:
-            yield Document(stack, logical_id, "resource", json.loads(body) if isinstance(body, str) else body)
+            text = body if isinstance(body, str) else json.dumps(body)
+            # API Gateway completes what begins so by itself:
+            # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
+            prefix = f"arn:aws:execute-api:{stage.region}:{ACCOUNT}:api/"
+            yield Document(stack, logical_id, "resource", json.loads(text.replace("execute-api:/", prefix)))
 
 
 def read_role_policies(stage: Stage, stack: str, logical_id: str) -> list[dict[str, Any]]:
