@@ -263,7 +263,7 @@ class ApiSettings(Section):
             of a user pool that the stack creates.
         rate_per_second: Calls a second that all callers together may make.
         burst: Calls at once on top of it.
-        waf: Whether AWS WAF with its managed rules stands before it: about 8 USD a month.
+        waf: Whether AWS WAF with its managed rules stands before it: about 9 USD a month.
         domain: A name of one's own.
     """
 

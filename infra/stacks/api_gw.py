@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 
+from infra.constructs.api_access import ApiAccess, admit_account, admit_users
+from infra.constructs.api_alarms import ApiAlarms
+from infra.constructs.api_calls import build_calls
+from infra.constructs.api_cors import ApiCors
+from infra.constructs.api_domain import ApiDomain
+from infra.constructs.api_firewall import ApiFirewall
+from infra.constructs.api_gateway import ApiGateway
+from infra.constructs.api_methods import ApiMethods
+from infra.constructs.api_problems import ApiProblems
+from infra.constructs.api_users import ApiUsers
 from infra.stacks.stage_stack import StageStack
 
 if TYPE_CHECKING:
@@ -41,3 +51,49 @@ class ApiStack(StageStack):
             part="api",
             description="the REST API of uploads, invocations and runs",
         )
+        cors = ApiCors(settings.uploads.cors_origins)
+        access = self._choose_access(settings, removal_policy)
+        gateway = ApiGateway(
+            self,
+            "Gateway",
+            settings=settings,
+            access=access,
+            removal_policy=removal_policy,
+        )
+        ApiProblems(self, "Problems", api=gateway.api, cors=cors)
+        methods = ApiMethods(
+            self,
+            "Methods",
+            api=gateway.api,
+            calls=build_calls(invoke=invoke),
+            access=access,
+            cors=cors,
+        )
+        ApiAlarms(self, "Alarms", stage=gateway.stage, methods=methods.served, alerts=alerts)
+        if settings.api.waf:
+            ApiFirewall(
+                self,
+                "Firewall",
+                stage=gateway.stage,
+                rate_per_second=settings.api.rate_per_second,
+                log_days=settings.logs.function_days,
+                removal_policy=removal_policy,
+            )
+        self.url = gateway.api.url
+        if settings.api.domain is not None:
+            self.url = ApiDomain(self, "Domain", api=gateway.api, settings=settings.api.domain).url
+        cdk.CfnOutput(self, "ApiUrl", value=self.url)
+
+    def _choose_access(self, settings: StageSettings, removal_policy: cdk.RemovalPolicy) -> ApiAccess:
+        if settings.api.authorizer == "iam":
+            return admit_account(settings.stage, preflight=bool(settings.uploads.cors_origins))
+        users = ApiUsers(
+            self,
+            "Users",
+            sign_in_prefix=f"{self.stack_name}-{self.account}",
+            origins=settings.uploads.cors_origins,
+            removal_policy=removal_policy,
+        )
+        cdk.CfnOutput(self, "UserPoolId", value=users.pool.user_pool_id)
+        cdk.CfnOutput(self, "UserPoolClientId", value=users.client.user_pool_client_id)
+        return admit_users(self, users.pool)
