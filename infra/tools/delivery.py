@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from infra.packaging.spark_dependencies import PREFIX, build_dependencies
 from infra.tools.cdk_cli import REPOSITORY
 from infra.tools.errors import ToolError
+from sparkdrop.aws.catalog import publish_pipelines
 from sparkdrop.aws.storage import Storage
 from sparkdrop.configs import load_configs
 from sparkdrop.core.deployment import Deployment
@@ -33,10 +32,12 @@ class Delivery:
     Attributes:
         programs: The Spark programs' URIs, each once.
         dependencies: The packed Python dependencies of the Spark programs; None where they need none.
+        changes: What is new in the list of pipelines that the API answers from, a line each.
     """
 
     programs: tuple[str, ...]
     dependencies: str | None
+    changes: tuple[str, ...]
 
 
 def complete_environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -71,8 +72,8 @@ def deliver(account: Account, settings: Mapping[str, str], *, platform: str) -> 
         if pipeline.job.is_shipped
     }
     dependencies = _deliver_dependencies(storage.client, deployment, platform)
-    _publish_pipelines(account, environment)
-    return Delivery(tuple(sorted(programs)), dependencies)
+    changes = publish_pipelines(storage.client, deployment.artifacts_bucket, loaded.pipelines.values())
+    return Delivery(tuple(sorted(programs)), dependencies, tuple(changes))
 
 
 def _deliver_dependencies(client: Any, deployment: Deployment, platform: str) -> str | None:  # noqa: ANN401 - boto3's
@@ -86,16 +87,3 @@ def _deliver_dependencies(client: Any, deployment: Deployment, platform: str) ->
         key = f"{PREFIX}{packed.name}"
         client.upload_file(str(packed), deployment.artifacts_bucket, key)
     return f"s3://{deployment.artifacts_bucket}/{key}"
-
-
-def _publish_pipelines(account: Account, environment: Mapping[str, str]) -> None:
-    # through the command, because it is what a person runs after a change of a pipeline file alone
-    command = [sys.executable, "-m", "sparkdrop.cli.main", "pipelines", "publish"]
-    everything = {
-        **os.environ,
-        **environment,
-        "AWS_REGION": account.region,
-        "AWS_DEFAULT_REGION": account.region,
-    }
-    if subprocess.run(command, cwd=REPOSITORY, env=everything, stdout=sys.stderr, check=False).returncode:
-        raise ToolError("`sparkdrop pipelines publish` failed: see above")

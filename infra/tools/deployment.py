@@ -110,7 +110,10 @@ def _deliver(account: Account, deployed: Deployed, platform: str) -> Deployed:
     if missing:
         say(f"programs and pipelines are not uploaded: no stack is there that gives {', '.join(missing)}")
         return deployed
-    return replace(deployed, delivery=deliver(account, deployed.settings, platform=platform))
+    delivery = deliver(account, deployed.settings, platform=platform)
+    for change in delivery.changes:
+        say(f"pipelines: {change}")
+    return replace(deployed, delivery=delivery)
 
 
 def bootstrap_account(account: Account, stacks: Sequence[SynthesizedStack], *, assembly: Path) -> None:

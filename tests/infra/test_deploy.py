@@ -17,7 +17,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from infra import cli
-from infra.tools import delivery, deployment, removal
+from infra.tools import delivery, deployment, doctor, removal
 from infra.tools.account import BOOTSTRAP_PARAMETER, reach_account
 from infra.tools.assembly import SynthesizedStack
 from infra.tools.errors import ToolError
@@ -47,6 +47,7 @@ class StandIn:
     folder: Path
     commands: list[list[str]] = field(default_factory=list)
     destroyable: bool = False
+    always_kept: tuple[str, ...] = ()
 
     def synthesize(
         self, stage: str, output: Path, *, destroy_data: str | None = None
@@ -69,11 +70,15 @@ class StandIn:
         return stacks
 
     def make_template(self, stack: str, outputs: Sequence[str]) -> dict[str, Any]:
-        policy = "Delete" if self.destroyable else "Retain"
+        kept = self.always_kept if self.destroyable else BUCKETS
+        policies = {name: "Retain" if name in kept else "Delete" for name in BUCKETS}
         resources: dict[str, Any] = {
             f"{stack}Topic": {"Type": "AWS::SNS::Topic"},
             **(
-                {name: {"Type": "AWS::S3::Bucket", "DeletionPolicy": policy} for name in BUCKETS}
+                {
+                    name: {"Type": "AWS::S3::Bucket", "DeletionPolicy": policy}
+                    for name, policy in policies.items()
+                }
                 if stack == "S3Stack"
                 else {}
             ),
@@ -113,8 +118,6 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "SPARKDROP_JOBS_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SPARKDROP_CONFIG_DIR", "include/emr_configs")
-    # another process, which the AWS of this one does not reach
-    monkeypatch.setattr(delivery, "_publish_pipelines", lambda *_: None)
     with mock_aws():
         yield reach_account(None)
 
@@ -152,7 +155,8 @@ def test_a_deployment_bootstraps_deploys_and_uploads(stand_in: StandIn, account:
     assert deployed.delivery.dependencies is None
     listed = account.make_client("s3").list_objects_v2(Bucket=deployed.outputs["ArtifactsBucket"])
     keys = {entry["Key"] for entry in listed["Contents"]}
-    assert program.split("/", 3)[3] in keys
+    assert {program.split("/", 3)[3], "pipelines.json"} <= keys
+    assert any("flights" in change for change in deployed.delivery.changes)
 
 
 def test_a_bootstrapped_account_is_left_alone_and_yes_asks_nothing(
@@ -200,6 +204,22 @@ def test_the_settings_can_be_pasted_and_the_rest_is_comments(
     assert shown["buckets"].keys() == set(BUCKETS)
     assert shown["environment"] == deployed.settings
     assert shown["programs"] == list(deployed.delivery.programs) if deployed.delivery else False
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "said"),
+    [(None, "none", "make deploy STAGE=dev"), ("7", "wrong", "8 is needed"), ("8", "ok", "version 8")],
+)
+def test_the_doctor_tells_of_the_account(
+    version: str | None, state: str, said: str, account: Account
+) -> None:
+    if version is not None:
+        account.make_client("ssm").put_parameter(Name=BOOTSTRAP_PARAMETER, Value=version, Type="String")
+    *_, reached, bootstrap = doctor.examine("dev")
+    assert (reached.subject, reached.state) == ("account", "ok")
+    assert f"{ACCOUNT} {REGION}" in reached.text
+    assert (bootstrap.subject, bootstrap.state) == ("bootstrap", state)
+    assert said in bootstrap.text
 
 
 # what is uploaded
@@ -276,12 +296,25 @@ def test_with_both_switches_the_buckets_are_emptied_first(stand_in: StandIn, acc
 
 
 def test_a_bucket_that_outlives_its_stack_is_never_emptied(stand_in: StandIn, account: Account) -> None:
+    stand_in.always_kept = ("UploadsBucket",)
     deployed = deployment.deploy_stage("dev", assembly=stand_in.folder)
     uploads = deployed.outputs["UploadsBucket"]
     upload_something(account, uploads)
-    removal.destroy_stage("dev", yes=True, assembly=stand_in.folder)
+    kept = removal.destroy_stage("dev", yes=True, destroy_data="dev", assembly=stand_in.folder)
+    assert kept == {"AWS::S3::Bucket": [uploads]}
     versions = account.make_client("s3").list_object_versions(Bucket=uploads)
     assert len(versions["Versions"]) == 2
+
+
+def test_nothing_is_emptied_without_the_second_switch(
+    stand_in: StandIn, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.deploy_stage("dev", destroy_data="dev", assembly=stand_in.folder)
+    emptied: list[str] = []
+    monkeypatch.setattr(removal, "empty_bucket", lambda _, name: emptied.append(name))
+    removal.destroy_stage("dev", yes=True, assembly=stand_in.folder)
+    assert emptied == []
+    assert account.list_stacks("dev") == []
 
 
 @pytest.mark.parametrize(
