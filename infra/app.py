@@ -84,18 +84,20 @@ def _wire(app: cdk.App, settings: StageSettings, removal_policy: cdk.RemovalPoli
     events = EventsStack(
         app, "EventsStack", settings=settings, removal_policy=removal_policy, uploads=buckets.uploads
     )
-    images = EcrStack(app, "EcrStack", settings=settings, removal_policy=removal_policy)
-    roles = EMRRolesStack(app, "EMRRolesStack", settings=settings, buckets=buckets, clusters=clusters).roles
-    EMRServerlessStack(
-        app,
-        "EMRServerlessStack",
-        settings=settings,
-        buckets=buckets,
-        clusters=clusters,
-        images=images.spark_jobs,
-    )
+    EcrStack(app, "EcrStack", settings=settings, removal_policy=removal_policy)
+    emr_roles = EMRRolesStack(app, "EMRRolesStack", settings=settings, buckets=buckets)
+    EMRServerlessStack(app, "EMRServerlessStack", settings=settings, buckets=buckets, clusters=clusters)
     if settings.emr.development_cluster:
-        EMRStack(app, "EMRStack", settings=settings, buckets=buckets, clusters=clusters, roles=roles)
+        EMRStack(
+            app,
+            "EMRStack",
+            settings=settings,
+            buckets=buckets,
+            clusters=clusters,
+            ledger=events.ledger,
+            roles=emr_roles.roles,
+            security_configuration=emr_roles.security_configuration,
+        )
     invoke = InvokeStack(
         app,
         "InvokeStack",
@@ -120,7 +122,7 @@ def _wire(app: cdk.App, settings: StageSettings, removal_policy: cdk.RemovalPoli
         buckets=buckets,
         arrivals=events.arrivals,
         ledger=events.ledger,
-        roles=roles,
+        roles=emr_roles.roles,
     )
 
 

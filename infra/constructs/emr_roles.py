@@ -17,7 +17,7 @@ class EmrRoles:
         service: What EMR itself may do: start and end nodes.
         instance: What a cluster's nodes, and so its Spark jobs, may do.
         instance_profile: The profile that hands ``instance`` to nodes; RunJobFlow's JobFlowRole.
-        serverless: What a job of EMR Serverless may do: the same as ``instance``.
+        serverless: What a job of EMR Serverless may do: the same as ``instance`` with data, and no more.
     """
 
     service: iam.IRole

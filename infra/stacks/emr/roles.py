@@ -1,27 +1,33 @@
-"""The roles of EMR."""
+"""The roles of EMR, and its security configuration."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import aws_iam as iam
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
 
+from infra.constructs.emr_instance_role import EmrInstanceRole
 from infra.constructs.emr_roles import EmrRoles
+from infra.constructs.emr_security import EmrSecurity
+from infra.constructs.emr_serverless_role import EmrServerlessRole
+from infra.constructs.emr_service_role import EmrServiceRole
+from infra.constructs.spark_data_policy import SparkDataPolicy
 from infra.stacks.stage_stack import StageStack
 
 if TYPE_CHECKING:
     from constructs import Construct
 
-    from infra.constructs.cluster_network import ClusterNetwork
     from infra.constructs.data_bucket import DataBuckets
     from infra.settings.model import StageSettings
 
 
 class EMRRolesStack(StageStack):
-    """The roles that every cluster and job of the stage has.
+    """The roles and the security configuration that every cluster and job of the stage has.
 
     Attributes:
         roles: All of them.
+        security_configuration: The name of EMR's security configuration.
     """
 
     def __init__(
@@ -31,7 +37,6 @@ class EMRRolesStack(StageStack):
         *,
         settings: StageSettings,
         buckets: DataBuckets,
-        clusters: ClusterNetwork,
     ) -> None:
         """Create the roles."""
         super().__init__(
@@ -41,10 +46,28 @@ class EMRRolesStack(StageStack):
             part="emr-roles",
             description="the roles of EMR, its nodes and its jobs",
         )
-        service = iam.Role(self, "Service", assumed_by=iam.ServicePrincipal("elasticmapreduce.amazonaws.com"))
-        instance = iam.Role(self, "Instance", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-        serverless = iam.Role(
-            self, "Serverless", assumed_by=iam.ServicePrincipal("emr-serverless.amazonaws.com")
+        partners = [
+            s3.Bucket.from_bucket_name(self, f"Partner-{name}", name)
+            for name in settings.uploads.partner_buckets
+        ]
+        data = SparkDataPolicy(self, "Data", buckets=buckets, partner_buckets=partners).policy
+        disk_key = buckets.curated.encryption_key
+        instance = EmrInstanceRole(
+            self,
+            "Instance",
+            data=data,
+            logs=buckets.logs,
+            disk_key=disk_key,
+            session_manager=settings.emr.development_cluster,
         )
-        profile = iam.InstanceProfile(self, "InstanceProfile", role=instance)
-        self.roles = EmrRoles(service, instance, profile, serverless)
+        service = EmrServiceRole(self, "Service", instance=instance.role, disk_key=disk_key)
+        serverless = EmrServerlessRole(self, "Serverless", data=data, logs=buckets.logs)
+        self.roles = EmrRoles(service.role, instance.role, instance.profile, serverless.role)
+        self.security_configuration = EmrSecurity(self, "Security", disk_key=disk_key).name
+        for name, value in {
+            "EmrServiceRole": service.role.role_name,
+            "EmrInstanceProfile": instance.profile.instance_profile_name,
+            "EmrSecurityConfiguration": self.security_configuration,
+            "ServerlessJobRoleArn": serverless.role.role_arn,
+        }.items():
+            cdk.CfnOutput(self, name, value=value)

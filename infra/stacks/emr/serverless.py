@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import aws_cdk as cdk
+
+from infra.constructs.pipeline_defaults import load_default_pipeline
+from infra.constructs.serverless_application import ServerlessApplication
 from infra.stacks.stage_stack import StageStack
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_ecr as ecr
     from constructs import Construct
 
     from infra.constructs.cluster_network import ClusterNetwork
@@ -30,7 +33,6 @@ class EMRServerlessStack(StageStack):
         settings: StageSettings,
         clusters: ClusterNetwork,
         buckets: DataBuckets,
-        images: ecr.IRepository,
     ) -> None:
         """Create the application."""
         super().__init__(
@@ -40,3 +42,13 @@ class EMRServerlessStack(StageStack):
             part="emr-serverless",
             description="the EMR Serverless application",
         )
+        self.application = ServerlessApplication(
+            self,
+            "Spark",
+            name=f"sparkdrop-{settings.stage}",
+            release=settings.emr.release or load_default_pipeline().compute.release,
+            limits=settings.emr.serverless,
+            clusters=clusters,
+            logs=buckets.logs,
+        ).application
+        cdk.CfnOutput(self, "ServerlessApplicationId", value=self.application.attr_application_id)

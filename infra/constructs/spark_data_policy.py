@@ -1,0 +1,154 @@
+"""What a Spark job does with data, on a cluster's nodes and on EMR Serverless alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.constructs.acknowledged_wildcards import acknowledge_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_cdk import aws_s3 as s3
+
+    from infra.constructs.data_bucket import DataBuckets
+
+# Without ListBucket S3 answers "forbidden" for an object that is not there, and a job has to know which:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+_LIST = "s3:ListBucket"
+
+# Where sparkdrop.core.emr_request, and whoever packs dependencies, put things.
+_READ_ARTIFACTS = ("programs/*", "dependencies/*", "batches/*/manifest.json")
+_LISTED_ARTIFACTS = ("programs/*", "dependencies/*", "batches/*")
+_REPORTS = "batches/*/report.json"
+
+
+class SparkDataPolicy(Construct):
+    """A managed policy: uploads are read, the curated bucket is written, a batch's report too.
+
+    Nothing of the ledger or the queue: what became of a batch, Airflow reads in its report.
+
+    Attributes:
+        policy: The policy.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        buckets: DataBuckets,
+        partner_buckets: Iterable[s3.IBucket],
+    ) -> None:
+        """Create the policy.
+
+        Args:
+            scope: The parent.
+            construct_id: Its id, which the parent's does not hold.
+            buckets: The stage's.
+            partner_buckets: Buckets of others that pipelines read.
+        """
+        super().__init__(scope, construct_id)
+        drops = [buckets.uploads, *partner_buckets]
+        self.policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            description="What Sparkdrop's Spark jobs do with data",
+            statements=[
+                *_allow_reading_drops(drops),
+                *_allow_artifacts(buckets.artifacts),
+                *_allow_writing_output(buckets.curated),
+                *_allow_keys(buckets),
+            ],
+        )
+        self._acknowledge(buckets, drops)
+
+    def _acknowledge(self, buckets: DataBuckets, drops: Iterable[s3.IBucket]) -> None:
+        objects = [
+            *((bucket, "*", "Any object may be a drop; jobs read, and never write here") for bucket in drops),
+            (
+                buckets.curated,
+                "*",
+                "Each pipeline's output has a prefix of its own, of the pipeline's choice",
+            ),
+            (buckets.artifacts, "programs/*", "A program's folder is its hash"),
+            (buckets.artifacts, "dependencies/*", "An archive's name holds its hash"),
+            (buckets.artifacts, "batches/*/manifest.json", "A batch's folder is its id"),
+            (buckets.artifacts, _REPORTS, "A batch's folder is its id"),
+        ]
+        for bucket, pattern, reason in objects:
+            acknowledge_objects(self.policy, bucket, pattern, reason)
+
+
+def _allow_reading_drops(drops: list[s3.IBucket]) -> list[iam.PolicyStatement]:
+    """Read the very version that landed; its tags too, since a copy of a tagged object takes them along.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+    return [
+        iam.PolicyStatement(actions=[_LIST], resources=[bucket.bucket_arn for bucket in drops]),
+        iam.PolicyStatement(
+            actions=[
+                "s3:GetObject",
+                "s3:GetObjectTagging",
+                "s3:GetObjectVersion",
+                "s3:GetObjectVersionTagging",
+            ],
+            resources=[bucket.arn_for_objects("*") for bucket in drops],
+        ),
+    ]
+
+
+def _allow_artifacts(artifacts: s3.IBucket) -> list[iam.PolicyStatement]:
+    return [
+        iam.PolicyStatement(
+            actions=[_LIST],
+            resources=[artifacts.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": list(_LISTED_ARTIFACTS)}},
+        ),
+        iam.PolicyStatement(
+            actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(key) for key in _READ_ARTIFACTS]
+        ),
+        iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(_REPORTS)]),
+    ]
+
+
+def _allow_writing_output(curated: s3.IBucket) -> list[iam.PolicyStatement]:
+    """What the magic committer needs: it writes multipart uploads, and ends or aborts what it finds.
+
+    https://hadoop.apache.org/docs/stable/hadoop-aws/tools/hadoop-aws/assumed_roles.html
+    """
+    return [
+        iam.PolicyStatement(actions=[_LIST, "s3:ListBucketMultipartUploads"], resources=[curated.bucket_arn]),
+        iam.PolicyStatement(
+            actions=[
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObject",
+                "s3:PutObjectTagging",
+            ],
+            resources=[curated.arn_for_objects("*")],
+        ),
+    ]
+
+
+def _allow_keys(buckets: DataBuckets) -> list[iam.PolicyStatement]:
+    """The use of the buckets' keys, where they have keys of their own, through S3 only."""
+    used = (buckets.uploads, buckets.curated, buckets.artifacts)
+    arns = dict.fromkeys(bucket.encryption_key.key_arn for bucket in used if bucket.encryption_key)
+    if not arns:
+        return []
+    region = cdk.Stack.of(buckets.uploads).region
+    return [
+        iam.PolicyStatement(
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=list(arns),
+            conditions={"StringEquals": {"kms:ViaService": f"s3.{region}.{cdk.Aws.URL_SUFFIX}"}},
+        )
+    ]
