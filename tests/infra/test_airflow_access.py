@@ -191,7 +191,7 @@ REFUSED = [
 
 @pytest.fixture(scope="module", params=["dev", "full"])
 def stage(request: pytest.FixtureRequest, assemblies: tuple[Path, Path]) -> Stage:
-    return Stage(assemblies[0] / request.param)
+    return Stage.read(assemblies[0] / request.param)
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +207,7 @@ def names(stage: Stage) -> dict[str, str]:
 
     table = find("EventsStack", "AWS::DynamoDB::Table")
     outputs = {
-        name: "arn:aws:s3:::" + stage.read_output("S3Stack", f"{name.title()}Bucket")
+        name: "arn:aws:s3:::" + stage.read_output(f"{name.title()}Bucket")
         for name in ("uploads", "curated", "artifacts", "logs")
     }
     return {
@@ -269,12 +269,14 @@ def test_a_partners_bucket_is_read_where_the_settings_name_it(assemblies: tuple[
         Request("s3:ListBucketVersions", "arn:aws:s3:::partner-drops"),
         Request("s3:PutObject", "arn:aws:s3:::partner-drops/daily/a.csv"),
     ]
-    answers = {name: decide(_build_caller(Stage(assemblies[0] / name)), requests) for name in ("dev", "full")}
+    answers = {
+        name: decide(_build_caller(Stage.read(assemblies[0] / name)), requests) for name in ("dev", "full")
+    }
     assert answers == {"dev": [False, False, False], "full": [True, True, False]}
 
 
 def test_the_buckets_key_is_used_through_s3_only(assemblies: tuple[Path, Path]) -> None:
-    stage = Stage(assemblies[0] / "full")
+    stage = Stage.read(assemblies[0] / "full")
     keys = [
         stage.resolve(stack, {"Fn::GetAtt": [logical_id, "Arn"]})
         for stack, logical_id, _ in stage.find_resources("AWS::KMS::Key")
@@ -330,7 +332,7 @@ def _build_caller(stage: Stage, trust: dict[str, Any] | None = None) -> Caller:
 def test_the_role_is_taken_by_the_settings_services_for_this_account_only(
     assemblies: tuple[Path, Path], name: str, service: str, source: str, *, is_trusted: bool
 ) -> None:
-    stage = Stage(assemblies[0] / name)
+    stage = Stage.read(assemblies[0] / name)
     role_id = _find_role_id(stage)
     role = stage.resolve(STACK, stage.templates[STACK]["Resources"][role_id]["Properties"])
     caller = Caller(service, ACCOUNT, trust=role["AssumeRolePolicyDocument"])
@@ -349,9 +351,9 @@ def test_a_machine_gets_a_profile(load_template: LoadTemplate) -> None:
 
 @pytest.mark.parametrize("name", ["dev", "full"])
 def test_the_policy_is_shorter_than_iam_takes(assemblies: tuple[Path, Path], name: str) -> None:
-    for body in _build_caller(Stage(assemblies[0] / name)).policies:
+    for body in _build_caller(Stage.read(assemblies[0] / name)).policies:
         # names that CloudFormation makes are up to 64 characters: twice the room is left for them
         assert len(json.dumps(body, separators=(",", ":"))) < MAX_POLICY_CHARACTERS * 0.8
-    assert {"AirflowRoleArn", "AirflowPolicyArn"} <= Stage(assemblies[0] / name).templates[STACK][
+    assert {"AirflowRoleArn", "AirflowPolicyArn"} <= Stage.read(assemblies[0] / name).templates[STACK][
         "Outputs"
     ].keys()

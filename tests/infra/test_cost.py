@@ -118,14 +118,15 @@ def cost_stage(stage: Stage) -> dict[str, Decimal]:
 @pytest.mark.parametrize(("name", "column"), [("dev", 1), ("prod", 2)])
 def test_the_table_says_what_each_stack_costs(assemblies: tuple[Path, Path], name: str, column: int) -> None:
     costs = {
-        stack: str(cost.quantize(CENT)) for stack, cost in cost_stage(Stage(assemblies[0] / name)).items()
+        stack: str(cost.quantize(CENT))
+        for stack, cost in cost_stage(Stage.read(assemblies[0] / name)).items()
     }
     told = {row[0].strip("`"): row[column] for row in _read_rows("At rest")}
     assert {stack: cost for stack, cost in told.items() if cost != "none"} == costs
 
 
 def test_dev_at_rest_costs_less_than_five_dollars(assemblies: tuple[Path, Path]) -> None:
-    assert cost_stage(Stage(assemblies[0] / "dev"))["all"] < DEV_LIMIT
+    assert cost_stage(Stage.read(assemblies[0] / "dev"))["all"] < DEV_LIMIT
 
 
 def test_each_switch_costs_what_the_table_says() -> None:
@@ -141,7 +142,7 @@ def test_everything_that_costs_at_rest_is_counted(assemblies: tuple[Path, Path])
     """The stage with all switches on has one of each that the price table names, but for secrets."""
     resources = [
         resource
-        for template in Stage(assemblies[0] / "full").templates.values()
+        for template in Stage.read(assemblies[0] / "full").templates.values()
         for resource in template.get("Resources", {}).values()
     ]
     counted: Counter[str] = sum((count_priced(resource) for resource in resources), Counter())

@@ -24,12 +24,20 @@ if TYPE_CHECKING:
 
 ACKNOWLEDGEMENTS = Path(__file__).with_name("acknowledgements.txt")
 
-# cfn-lint's rules that CDK itself breaks, by where: https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md
+# Findings of cfn-lint that are no faults, by rule and by the type of resource:
+# https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/rules.md
+_FLOW_LOG = (
+    "AWS takes these options in CDK's spelling, whatever the schema says: "
+    "https://github.com/aws/aws-cdk/blob/main/packages/aws-cdk-lib/aws-ec2/lib/vpc-flow-logs.ts"
+)
 ACCEPTED_FINDINGS = {
+    ("E3002", "AWS::EC2::FlowLog"): _FLOW_LOG,
+    ("E3003", "AWS::EC2::FlowLog"): _FLOW_LOG,
     (
         "W3005",
         "AWS::Lambda::Function",
     ): "CDK lets a function wait for its role's policies, and the role with it",
+    ("W6001", "Outputs"): "EMRStack tells where its logs are, in the bucket of another stack",
 }
 
 
@@ -42,7 +50,7 @@ def rules() -> RulesCollection:
 @pytest.fixture(scope="module")
 def findings(assemblies: tuple[Path, Path], rules: RulesCollection) -> dict[str, list[tuple[str, str, str]]]:
     """What cfn-lint finds, by stage: (rule, type of resource, what it says)."""
-    return {name: list(_lint(Stage(assemblies[0] / name), rules)) for name in STAGES}
+    return {name: list(_lint(Stage.read(assemblies[0] / name), rules)) for name in STAGES}
 
 
 def _lint(stage: Stage, rules: RulesCollection) -> Iterator[tuple[str, str, str]]:
@@ -53,8 +61,8 @@ def _lint(stage: Stage, rules: RulesCollection) -> Iterator[tuple[str, str, str]
 
 
 def _find_type(resources: dict[str, dict[str, str]], match: Match) -> str:
-    path = [str(part) for part in getattr(match, "path", None) or []]
-    return resources[path[1]]["Type"] if path[:1] == ["Resources"] and len(path) > 1 else ""
+    section, *rest = [str(part) for part in getattr(match, "path", None) or [""]]
+    return resources[rest[0]]["Type"] if section == "Resources" and rest else section
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -73,7 +81,7 @@ def test_no_finding_is_accepted_that_is_gone(findings: dict[str, list[tuple[str,
 def test_iam_knows_each_action_and_takes_its_resources_and_keys(
     assemblies: tuple[Path, Path], name: str
 ) -> None:
-    documents = list(read_documents(Stage(assemblies[0] / name)))
+    documents = list(read_documents(Stage.read(assemblies[0] / name)))
     problems = find_problems((document.kind, document.body) for document in documents)
     named = {
         f"{document.stack}/{document.logical_id}": found

@@ -50,6 +50,19 @@ ACCEPTED = {
             "TerminateJobFlows",
         )
     },
+    **{
+        Wildcard("EMRRolesStack", action, "*"): (
+            "a node's id is known to none before, and the channels' calls take no resource: https://docs.aws."
+            "amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html"
+        )
+        for action in (
+            "ssm:UpdateInstanceInformation",
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        )
+    },
 }
 
 # Services whose ARNs begin with a name, not with a type.
@@ -61,7 +74,7 @@ def found(assemblies: tuple[Path, Path]) -> set[Wildcard]:
     return {
         wildcard
         for name in STAGES
-        for document in read_documents(Stage(assemblies[0] / name))
+        for document in read_documents(Stage.read(assemblies[0] / name))
         for wildcard in find_wildcards(document)
     }
 

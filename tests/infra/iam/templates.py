@@ -51,23 +51,25 @@ class Stage:
     """All templates of a stage.
 
     Attributes:
-        folder: The assembly.
+        templates: By stack.
+        region: Where it is deployed.
         names: Physical names by an output's name, for a stage that is deployed.
     """
 
-    folder: Path
+    templates: Mapping[str, dict[str, Any]]
+    region: str = DEFAULT_REGION
     names: Mapping[str, str] = field(default_factory=dict)
 
-    @cached_property
-    def templates(self) -> dict[str, dict[str, Any]]:
-        files = sorted(self.folder.glob("*.template.json"))
-        return {file.name.removesuffix(".template.json"): json.loads(file.read_bytes()) for file in files}
-
-    @cached_property
-    def region(self) -> str:
-        artifacts = json.loads((self.folder / "manifest.json").read_bytes())["artifacts"]
-        region: str = artifacts["S3Stack"]["environment"].rpartition("/")[2]
-        return DEFAULT_REGION if region == "unknown-region" else region
+    @classmethod
+    def read(cls, folder: Path) -> Stage:
+        """Read an assembly."""
+        files = sorted(folder.glob("*.template.json"))
+        templates = {
+            file.name.removesuffix(".template.json"): json.loads(file.read_bytes()) for file in files
+        }
+        artifacts = json.loads((folder / "manifest.json").read_bytes())["artifacts"]
+        region = artifacts["S3Stack"]["environment"].rpartition("/")[2]
+        return cls(templates, DEFAULT_REGION if region == "unknown-region" else region)
 
     @cached_property
     def exports(self) -> dict[str, tuple[str, Any]]:
@@ -87,9 +89,18 @@ class Stage:
             if output in template.get("Outputs", {})
         }
 
-    def read_output(self, stack: str, name: str) -> str:
-        """Resolve an output of a stack."""
-        value = self.resolve(stack, self.templates[stack]["Outputs"][name]["Value"])
+    def find_output(self, name: str) -> tuple[str, Any]:
+        """Find an output: its stack, and its value as the template has it."""
+        ((stack, value),) = [
+            (stack, template["Outputs"][name]["Value"])
+            for stack, template in self.templates.items()
+            if name in template.get("Outputs", {})
+        ]
+        return stack, value
+
+    def read_output(self, name: str) -> str:
+        """Resolve an output."""
+        value = self.resolve(*self.find_output(name))
         assert isinstance(value, str)
         return value
 
