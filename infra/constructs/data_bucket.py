@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+
+# What a request says of the encryption that it wants; nothing where it takes the bucket's:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
+_ENCRYPTION = "s3:x-amz-server-side-encryption"
+_ENCRYPTION_KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class DataBucket(Construct):
         construct_id: str,
         *,
         removal_policy: cdk.RemovalPolicy,
+        key: kms.IKey | None = None,
         access_logs: s3.IBucket | None = None,
         versioned: bool = False,
         abandoned_multipart_days: int = 3,
@@ -50,6 +61,7 @@ class DataBucket(Construct):
             scope: The parent.
             construct_id: Its id, which the parent's does not hold.
             removal_policy: What deleting the stack does to the bucket; S3 deletes none that holds objects.
+            key: What objects are encrypted with; None for keys that S3 keeps.
             access_logs: Where S3 writes who did what, under the construct's id; None for that bucket itself.
             versioned: Whether an overwritten object stays readable by its version id.
             abandoned_multipart_days: When the parts of an upload that never ended are deleted.
@@ -59,7 +71,10 @@ class DataBucket(Construct):
         self.bucket = s3.Bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=key,
+            # one call of KMS for many objects: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+            bucket_key_enabled=None if key is None else True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
@@ -76,6 +91,30 @@ class DataBucket(Construct):
                 )
             ],
         )
+        if key:
+            self._refuse_other_encryption(key)
+
+    def _refuse_other_encryption(self, key: kms.IKey) -> None:
+        """Refuse a PUT that asks for another key, or for none; one that asks for nothing gets the bucket's.
+
+        ``aws:kms`` without a key would mean S3's own key of the account, which our roles have no use of.
+        """
+        named, unnamed = {_ENCRYPTION_KEY: "false"}, {_ENCRYPTION_KEY: "true"}
+        refused = {
+            "AnotherKey": {"Null": named, "StringNotEquals": {_ENCRYPTION_KEY: key.key_arn}},
+            "EncryptionWithoutTheKey": {"Null": {**unnamed, _ENCRYPTION: "false"}},
+        }
+        for sid, conditions in refused.items():
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    effect=iam.Effect.DENY,
+                    principals=[iam.AnyPrincipal()],
+                    actions=["s3:PutObject"],
+                    resources=[self.bucket.arn_for_objects("*")],
+                    conditions=conditions,
+                )
+            )
 
     def expire_objects(self, *, days: int) -> None:
         """Delete every object when it is ``days`` old."""

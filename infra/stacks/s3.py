@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from infra.constructs.data_bucket import DataBucket, DataBuckets
+from infra.constructs.data_key import DataKey
+from infra.constructs.upload_role import UploadRole
 from infra.stacks.stage_stack import StageStack
 
 if TYPE_CHECKING:
@@ -28,10 +31,11 @@ ANSWER_HEADERS = ["ETag", "x-amz-checksum-sha256", "x-amz-request-id", "x-amz-ve
 
 
 class S3Stack(StageStack):
-    """Four buckets.
+    """Four buckets, the key of three of them, and the role that links to upload speak for.
 
     Attributes:
         buckets: All four.
+        upload_role: Who may put what a link names.
     """
 
     def __init__(
@@ -50,13 +54,19 @@ class S3Stack(StageStack):
             part="s3",
             description="the buckets of uploads, results, programs and logs",
         )
+        # S3 writes no access logs into a bucket whose default is a key of KMS:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
         logs = DataBucket(self, "Logs", removal_policy=removal_policy)
         logs.expire_objects(days=settings.logs.retention_days)
+        key = (
+            DataKey(self, "Data", removal_policy=removal_policy).key if settings.encryption == "kms" else None
+        )
 
         uploads = DataBucket(
             self,
             "Uploads",
             removal_policy=removal_policy,
+            key=key,
             access_logs=logs.bucket,
             versioned=True,
             abandoned_multipart_days=settings.uploads.abandoned_multipart_days,
@@ -65,12 +75,15 @@ class S3Stack(StageStack):
         uploads.expire_noncurrent_versions(days=settings.uploads.noncurrent_version_days)
         uploads.send_events()
 
-        curated = DataBucket(self, "Curated", removal_policy=removal_policy, access_logs=logs.bucket)
-        artifacts = DataBucket(self, "Artifacts", removal_policy=removal_policy, access_logs=logs.bucket)
+        curated = DataBucket(self, "Curated", removal_policy=removal_policy, key=key, access_logs=logs.bucket)
+        artifacts = DataBucket(
+            self, "Artifacts", removal_policy=removal_policy, key=key, access_logs=logs.bucket
+        )
 
         self.buckets = DataBuckets(
             uploads=uploads.bucket, curated=curated.bucket, artifacts=artifacts.bucket, logs=logs.bucket
         )
+        self.upload_role: iam.IRole = UploadRole(self, "Upload", uploads=uploads.bucket).role
         for name, bucket in {
             "UploadsBucket": self.buckets.uploads,
             "CuratedBucket": self.buckets.curated,
@@ -78,6 +91,7 @@ class S3Stack(StageStack):
             "LogsBucket": self.buckets.logs,
         }.items():
             cdk.CfnOutput(self, name, value=bucket.bucket_name)
+        cdk.CfnOutput(self, "UploadRoleArn", value=self.upload_role.role_arn)
 
 
 def _build_cors(origins: tuple[str, ...]) -> list[s3.CorsRule] | None:
