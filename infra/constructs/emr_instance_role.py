@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -55,22 +56,33 @@ class EmrInstanceRole(Construct):
             managed_policies=[data],
         )
         self.profile = iam.InstanceProfile(self, "Profile", role=self.role)
-        iam.Policy(
+        self._allow_node_work(logs)
+        if disk_key:
+            self._allow_encrypted_disks(disk_key)
+        if session_manager:
+            self._allow_session_manager()
+
+    def _allow_node_work(self, logs: s3.IBucket) -> None:
+        """Put logs, and read EMR's own scripts: anyone may, but a signed request asks the role as well.
+
+        https://docs.aws.amazon.com/emr/latest/ManagementGuide/private-subnet-iampolicy.html
+        """
+        stack = cdk.Stack.of(self)
+        scripts = f"arn:{stack.partition}:s3:::{stack.region}.elasticmapreduce/*"
+        policy = iam.Policy(
             self,
-            "Logs",
+            "Node",
             roles=[self.role],
             statements=[
                 iam.PolicyStatement(
                     actions=["s3:AbortMultipartUpload", "s3:PutObject"],
                     resources=[logs.arn_for_objects(_LOGS)],
-                )
+                ),
+                iam.PolicyStatement(actions=["s3:GetObject"], resources=[scripts]),
             ],
         )
-        acknowledge_objects(self, logs, _LOGS, "A log's folder is the cluster's id")
-        if disk_key:
-            self._allow_encrypted_disks(disk_key)
-        if session_manager:
-            self._allow_session_manager()
+        acknowledge_objects(policy, logs, _LOGS, "A log's folder is the cluster's id")
+        acknowledge_wildcard(policy, scripts, "A bucket of AWS's, public and read only, with a script a name")
 
     def _allow_encrypted_disks(self, key: kms.IKey) -> None:
         """Open the disks, of which the node's own it encrypts itself.
