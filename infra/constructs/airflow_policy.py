@@ -79,6 +79,7 @@ class AirflowPolicy(Construct):
                 *_allow_queue_and_ledger(arrivals, ledger),
                 *_allow_job_flows(self, ledger.table_name),
                 *_allow_passing(roles),
+                _allow_first_cluster(self),
             ],
         )
         self._acknowledge(buckets, drops)
@@ -246,3 +247,24 @@ def _allow_passing(roles: EmrRoles) -> list[iam.PolicyStatement]:
         )
         for service, role in pairs.items()
     ]
+
+
+def _allow_first_cluster(scope: Construct) -> iam.PolicyStatement:
+    """An account's first RunJobFlow makes EMR's own role for cleaning up, in the name of whoever calls.
+
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/using-service-linked-roles-cleanup.html
+    """
+    services = ["elasticmapreduce.amazonaws.com", "elasticmapreduce.amazonaws.com.cn"]
+    return iam.PolicyStatement(
+        actions=["iam:CreateServiceLinkedRole"],
+        resources=[
+            cdk.Stack.of(scope).format_arn(
+                service="iam",
+                region="",
+                resource="role",
+                resource_name=f"aws-service-role/{service}/AWSServiceRoleForEMRCleanup",
+            )
+            for service in services
+        ],
+        conditions={"StringEquals": {"iam:AWSServiceName": services}},
+    )

@@ -51,6 +51,7 @@ _TRANSACTION = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
+_EMR = "elasticmapreduce.amazonaws.com"
 _EMR_CLUSTER = ("AddJobFlowSteps", "CancelSteps", "DescribeCluster", "DescribeStep", "ListSteps")
 
 
@@ -161,13 +162,19 @@ def _build_run_job_flow(account: Account, parameters: Mapping[str, Any]) -> list
     tags = [(tag["Key"], tag["Value"]) for tag in parameters.get("Tags", [])]
     context = _as_context("aws:RequestTag", tags)
     passed = {
-        "elasticmapreduce.amazonaws.com": parameters["ServiceRole"],
+        _EMR: parameters["ServiceRole"],
         "ec2.amazonaws.com": parameters["JobFlowRole"],
     }
     return [
         Request("elasticmapreduce:RunJobFlow", context=context),
         # EMR asks for it on `cluster/*`, since there is no id yet: no pattern, so no `j-` either
         Request("elasticmapreduce:AddTags", account.name("elasticmapreduce", "cluster/unnamed"), context),
+        # the account's first one
+        Request(
+            "iam:CreateServiceLinkedRole",
+            f"arn:aws:iam::{account.number}:role/aws-service-role/{_EMR}/AWSServiceRoleForEMRCleanup",
+            {"iam:AWSServiceName": _EMR},
+        ),
         *(
             Request("iam:PassRole", account.roles[role], {"iam:PassedToService": service})
             for service, role in passed.items()

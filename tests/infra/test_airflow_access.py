@@ -51,6 +51,9 @@ def without(*tags: str) -> dict[str, str]:
 CLUSTER = "arn:aws:elasticmapreduce:{region}:{account}:cluster/j-1ABC"
 # What AddTags is asked on when RunJobFlow brings tags: EMR says `cluster/*`, which is no pattern there.
 NEW_CLUSTER = "arn:aws:elasticmapreduce:{region}:{account}:cluster/unnamed"
+CLEANUP_ROLE = (
+    "arn:aws:iam::{account}:role/aws-service-role/elasticmapreduce.amazonaws.com/AWSServiceRoleForEMRCleanup"
+)
 OTHERS = {TAG_PIPELINE: "flights", TAG_BATCH: "B1", TAG_DEPLOYMENT: "another-table", TAG_MANAGED: "true"}
 
 ALLOWED = [
@@ -107,6 +110,12 @@ ALLOWED = [
         "iam:PassRole",
         "{instance_role}",
         context={"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
+    Call(
+        "an account's first cluster makes EMR's own role",
+        "iam:CreateServiceLinkedRole",
+        CLEANUP_ROLE,
+        context={"iam:AWSServiceName": "elasticmapreduce.amazonaws.com"},
     ),
 ]
 
@@ -183,6 +192,12 @@ REFUSED = [
         "iam:PassRole",
         "arn:aws:iam::{account}:role/admin",
         context={"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
+    Call(
+        "no other service makes itself a role",
+        "iam:CreateServiceLinkedRole",
+        "arn:aws:iam::{account}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot",
+        context={"iam:AWSServiceName": "spot.amazonaws.com"},
     ),
     Call("no role is taken", "sts:AssumeRole", "{service_role}"),
     Call("nobody's rights are changed", "iam:AttachRolePolicy", "{airflow_role}"),
