@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparkdrop.configs import load_files
+from sparkdrop.core.compute import EmrModel
 from sparkdrop.core.config import no_lookup
 from sparkdrop.core.deployment import Deployment, read_outputs
 from sparkdrop.core.emr_request import TAG_BATCH, TAG_DEPLOYMENT, TAG_MANAGED, TAG_PIPELINE, build_job_flow
@@ -338,7 +339,7 @@ NODE = {
     "Configurations": SETTINGS,
     "EbsConfiguration": EBS,
 }
-GROUP = {**NODE, "InstanceCount": 1, "Name": "n", "Market": "SPOT"}
+GROUP = {**NODE, "InstanceCount": 1, "Market": "SPOT"}
 FLEET = {
     "Name": "n",
     "TargetOnDemandCapacity": 1,
@@ -357,9 +358,20 @@ FLEET = {
     },
 }
 COMPUTE = [
-    {"instance_groups": [{"InstanceRole": role, **GROUP} for role in ("MASTER", "CORE", "TASK", "TASK")]},
+    {
+        "instance_groups": [
+            {"InstanceRole": role, "Name": name, **GROUP}
+            for name, role in {"p": "MASTER", "c": "CORE", "t": "TASK", "u": "TASK"}.items()
+        ]
+    },
     {"instance_fleets": [{"InstanceFleetType": role, **FLEET} for role in ("MASTER", "CORE", "TASK")]},
 ]
+
+
+def test_the_requests_below_hold_every_key_that_a_pipeline_may_write():
+    written = set(re.findall(r'"(\w+)":', json.dumps(COMPUTE)))
+    known = {field.alias for model in EmrModel.__subclasses__() for field in model.model_fields.values()}
+    assert known <= written
 
 
 def test_all_that_a_pipeline_may_ask_of_emr_has_a_property_and_the_rest_is_refused(start_python, tmp_path):
