@@ -106,7 +106,11 @@ def build_plan(request: Request, before: LocalSystem | None) -> Plan:
         known["SPARKDROP_CONFIG_DIR"] = str(request.configs)
         return known | ({"SPARKDROP_AIRFLOW_URL": url} if url else {})
 
-    return Plan(system, _build_children(request, system), find_waiting, read_environment)
+    def read_stacks() -> dict[str, str]:
+        stacks: dict[str, str] = json.loads(ready_file.read_bytes()).get("stacks", {})
+        return stacks
+
+    return Plan(system, _build_children(request, system), find_waiting, read_environment, read_stacks)
 
 
 def _settle_port(option: str, wanted: int | None, last: int | None) -> int:

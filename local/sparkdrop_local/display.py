@@ -74,6 +74,7 @@ def print_system(system: LocalSystem, *, as_json: bool) -> None:
         stdout.print(
             f"Airflow  {system.airflow_url}   user {system.login.user}   password {system.login.password}"
         )
+    _print_stacks(system)
     stdout.print(f"ready after {system.ready_seconds} s; state and logs are in {system.home}")
 
 
@@ -92,6 +93,18 @@ def print_table(system: LocalSystem) -> None:
         stdout.print(
             f"Airflow  {system.airflow_url}   user {system.login.user}   password {system.login.password}"
         )
+    for name, state in system.stacks.items():
+        if state != "deployed":
+            stdout.print(f"{name} is not here: {state}", markup=False)
+
+
+def _print_stacks(system: LocalSystem) -> None:
+    left_out = [name for name, state in system.stacks.items() if state != "deployed"]
+    if not system.stacks:
+        return
+    line = f"stacks   {len(system.stacks) - len(left_out)} of {len(system.stacks)} deployed"
+    more = f"; not here: {', '.join(left_out)} (`sparkdrop local status` says why)" if left_out else ""
+    stdout.print(line + more)
 
 
 def _mebibytes(value: int) -> str:

@@ -64,12 +64,14 @@ class Plan:
         children: what to start, in order; stopped in reverse. It may do work between two of them.
         find_waiting: what is not ready yet; None when all is.
         read_environment: what a client sets, asked once when all is ready.
+        read_stacks: what became of each stack, asked then too.
     """
 
     system: LocalSystem
     children: Iterable[Child]
     find_waiting: Callable[[], str | None]
     read_environment: Callable[[], dict[str, str]]
+    read_stacks: Callable[[], dict[str, str]] = dict
 
 
 @dataclass(slots=True)
@@ -134,6 +136,7 @@ class Supervisor:
                 state="ready",
                 waiting_for=None,
                 environment=self._plan.read_environment(),
+                stacks=self._plan.read_stacks(),
                 ready_seconds=round(time.time() - self._system.supervisor.started, 1),
             )
 

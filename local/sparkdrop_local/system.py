@@ -69,6 +69,7 @@ class LocalSystem(BaseModel):
         processes: what it started, in the order of start.
         ports: process name to port on 127.0.0.1; a later start asks for the same ones.
         environment: what a client of this system sets; complete once it is ready.
+        stacks: each of the CDK app's stacks, and "deployed" or why it is left out.
         airflow_url: the Airflow UI and API; None with `only_aws`.
         waiting_for: what is not ready yet.
         ready_seconds: from the start to ready.
@@ -86,6 +87,7 @@ class LocalSystem(BaseModel):
     processes: tuple[ProcessRecord, ...] = ()
     ports: dict[str, int] = {}
     environment: dict[str, str] = {}
+    stacks: dict[str, str] = {}
     airflow_url: str | None = None
     login: Login | None = None
     waiting_for: str | None = None

@@ -65,11 +65,16 @@ def start(home: Path, port: int, stack: ExitStack) -> None:
         server = start_server(emr, port)
         stack.callback(server.stop)
         emr.set_endpoint_url(server.endpoint_url)
-        environment = deploy(Clients(server.endpoint_url), templates.result())
+        # only now: it takes half a second of moto's imports, beside the synthesis
+        from sparkdrop_local.aws.cloudformation import backend
+
+        backend.apply(server.endpoint_url)
+        deployed = deploy(Clients(server.endpoint_url), templates.result())
     announcement = {
         "endpoint_url": server.endpoint_url,
         "pid": os.getpid(),
-        "environment": {"AWS_ENDPOINT_URL": server.endpoint_url, **names.ENVIRONMENT, **environment},
+        "environment": {"AWS_ENDPOINT_URL": server.endpoint_url, **names.ENVIRONMENT, **deployed.environment},
+        "stacks": deployed.stacks,
     }
     ready = aws_file(home)
     write_private(ready, json.dumps(announcement, indent=2))

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 
 @cache
-def _session() -> Session:
+def _session(access_key_id: str) -> Session:
     import boto3  # half a second, spent while the templates are read
 
-    return boto3.Session(
-        aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name=REGION
-    )
+    return boto3.Session(aws_access_key_id=access_key_id, aws_secret_access_key=SECRET_ACCESS_KEY)
+
+
+# boto3 makes its clients from data: their type is the service's name
+@cache
+def _make_client(service: str, endpoint_url: str, region: str, access_key_id: str) -> Any:  # noqa: ANN401
+    return _session(access_key_id).client(service, endpoint_url=endpoint_url, region_name=region)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,14 @@ class Clients:
 
     Attributes:
         endpoint_url: Where the emulation listens.
+        region: The region that is asked.
+        access_key_id: Who asks.
     """
 
     endpoint_url: str
+    region: str = REGION
+    access_key_id: str = ACCESS_KEY_ID
 
-    # boto3 makes its clients from data: their type is the service's name
-    def __call__(self, service: str) -> Any:  # noqa: ANN401
-        """Build a client of ``service``."""
-        return _session().client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+    def __call__(self, service: str) -> Any:  # noqa: ANN401 - see above
+        """Build a client of ``service``, once."""
+        return _make_client(service, self.endpoint_url, self.region, self.access_key_id)

@@ -1,45 +1,98 @@
-"""The stacks, created through CloudFormation's API as the CDK CLI would."""
+"""The stacks, created through CloudFormation's API as any client would."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from sparkdrop_local.aws import names
-from sparkdrop_local.aws.completion import check_template, complete_stack
+from sparkdrop.core.deployment import Deployment, read_outputs
+from sparkdrop.core.errors import ConfigError
+from sparkdrop_local.aws.cloudformation.catalog import explain_unheld
 from sparkdrop_local.aws.errors import EmulationError
 
 if TYPE_CHECKING:
     from sparkdrop_local.aws.clients import Clients
     from sparkdrop_local.aws.templates import StackTemplate
 
+log = logging.getLogger(__name__)
+
 # What `cdk bootstrap` leaves, and every CDK template asks for.
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
-BUCKET_OUTPUTS = ("UploadsBucket", "CuratedBucket", "ArtifactsBucket", "LogsBucket")
+# Without these there is no system; what else cannot be held is left out.
+NEEDED = ("S3Stack", "EventsStack", "EMRRolesStack")
+DEPLOYED = "deployed"
+LEFT_OUT = {
+    "EMRStack": "a cluster that is there before anyone asks for it: `cdk deploy EMRStack` brings it up",
+}
 
 
-def deploy(clients: Clients, templates: list[StackTemplate]) -> dict[str, str]:
-    """Create every stack and the EMR roles.
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What is there after the start.
 
-    Returns:
-        The environment of a deployment: ``SPARKDROP_*``.
+    Attributes:
+        environment: The deployment's ``SPARKDROP_*``.
+        stacks: Each stack's id, and "deployed" or why it is left out.
+    """
+
+    environment: dict[str, str] = field(default_factory=dict)
+    stacks: dict[str, str] = field(default_factory=dict)
+
+
+def deploy(clients: Clients, templates: list[StackTemplate]) -> Deployed:
+    """Create every stack that can be held.
+
+    Args:
+        clients: Of the emulation.
+        templates: Each after those that it depends on.
 
     Raises:
-        EmulationError: A stack cannot be held or created, or misses an output.
+        EmulationError: A stack that is needed cannot be held, one cannot be created, or an output is missing.
     """
-    clients("ssm").put_parameter(Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String")
-    for template in templates:
-        check_template(template)
+    ssm = clients("ssm")
+    ssm.put_parameter(Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String")
+    stacks: dict[str, str] = {}
     outputs: dict[str, str] = {}
     for template in templates:
-        outputs |= create_stack(clients, template)
-    create_emr_roles(clients)
-    return build_environment(clients, outputs)
+        reason = find_reason(template, stacks)
+        stacks[template.id] = reason or DEPLOYED
+        if reason is None:
+            outputs |= create_stack(clients, template)
+        else:
+            log.info("stack %s is left out: %s", template.id, reason)
+    # nothing was bootstrapped, so nothing may say so: `cdk bootstrap` works here as in any new account
+    ssm.delete_parameter(Name=BOOTSTRAP_PARAMETER)
+    return Deployed(_check_environment(read_outputs(outputs)), stacks)
+
+
+def find_reason(template: StackTemplate, stacks: dict[str, str]) -> str | None:
+    """Say why a stack is left out; None where it is not.
+
+    Args:
+        template: The stack.
+        stacks: What became of those before it.
+
+    Raises:
+        EmulationError: It is needed, and cannot be held.
+    """
+    if unheld := explain_unheld(template.body):
+        reason = f"the emulation does not hold {unheld}"
+    elif missing := [one for one in template.dependencies if stacks.get(one) != DEPLOYED]:
+        reason = f"needs {', '.join(missing)}"
+    else:
+        return LEFT_OUT.get(template.id)
+    if template.id in NEEDED:
+        raise EmulationError(
+            f"stack {template.name}: {reason} (what it holds: sparkdrop_local/aws/cloudformation/catalog.py)"
+        )
+    return reason
 
 
 def create_stack(clients: Clients, template: StackTemplate) -> dict[str, str]:
-    """Create one stack, with what moto's CloudFormation leaves out.
+    """Create one stack.
 
     Returns:
         The stack's outputs.
@@ -52,54 +105,20 @@ def create_stack(clients: Clients, template: StackTemplate) -> dict[str, str]:
         StackName=template.name,
         TemplateBody=json.dumps(template.body),
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        Tags=[{"Key": key, "Value": value} for key, value in template.tags.items()],
     )
-    # moto creates the stack before it answers
+    # the emulation creates the stack before it answers
     stack = cloudformation.describe_stacks(StackName=template.name)["Stacks"][0]
     if stack["StackStatus"] != "CREATE_COMPLETE":
         reason = stack.get("StackStatusReason", "no reason given")
         raise EmulationError(f"stack {template.name}: {stack['StackStatus']}: {reason}")
-    complete_stack(clients, template)
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
 
-def create_emr_roles(clients: Clients) -> None:
-    """Create the roles that a job flow names; a later stack will bring them."""
-    iam = clients("iam")
-    for role, service in {
-        names.EMR_SERVICE_ROLE: "elasticmapreduce.amazonaws.com",
-        names.EMR_INSTANCE_PROFILE: "ec2.amazonaws.com",
-    }.items():
-        statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-        trust = {"Version": "2012-10-17", "Statement": [statement]}
-        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
-    iam.create_instance_profile(InstanceProfileName=names.EMR_INSTANCE_PROFILE)
-    iam.add_role_to_instance_profile(
-        InstanceProfileName=names.EMR_INSTANCE_PROFILE, RoleName=names.EMR_INSTANCE_PROFILE
-    )
-
-
-def build_environment(clients: Clients, outputs: dict[str, str]) -> dict[str, str]:
-    """Name the deployment's resources as ``sparkdrop.core.deployment`` reads them.
-
-    Raises:
-        EmulationError: The templates give no such output.
-    """
+def _check_environment(environment: dict[str, str]) -> dict[str, str]:
     try:
-        environment = {f"SPARKDROP_{_to_upper_snake(name)}": outputs[name] for name in BUCKET_OUTPUTS}
-        # moto's output names a host of AWS; the service's own answer names this one
-        queue = outputs["ArrivalsQueueUrl"].rsplit("/", 1)[-1]
-        table = outputs["LedgerTable"]
-    except KeyError as error:
-        raise EmulationError(f"the templates give no output {error}: see infra/stacks") from error
-    answer: dict[str, Any] = clients("sqs").get_queue_url(QueueName=queue)
-    return {
-        **environment,
-        "SPARKDROP_ARRIVALS_QUEUE_URL": answer["QueueUrl"],
-        "SPARKDROP_LEDGER_TABLE": table,
-        "SPARKDROP_EMR_SERVICE_ROLE": names.EMR_SERVICE_ROLE,
-        "SPARKDROP_EMR_INSTANCE_PROFILE": names.EMR_INSTANCE_PROFILE,
-    }
-
-
-def _to_upper_snake(name: str) -> str:
-    return "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in name).lstrip("_")
+        Deployment.from_environment(environment)
+    except ConfigError as error:
+        missing = ", ".join(str(problem.path) for problem in error.problems)
+        raise EmulationError(f"the stacks' outputs do not give {missing}: see infra/stacks") from error
+    return environment

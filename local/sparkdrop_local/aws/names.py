@@ -16,3 +16,7 @@ ENVIRONMENT = {
 }
 EMR_SERVICE_ROLE = "SparkdropEmrService"
 EMR_INSTANCE_PROFILE = "SparkdropEmrInstance"
+# Who asks, as the trail of calls tells it: CloudFormation for a stack, Airflow's processes, steps' programs.
+CLOUDFORMATION_KEY_ID = "sparkdrop-cloudformation"
+AIRFLOW_KEY_ID = "sparkdrop-airflow"
+JOB_KEY_ID = "sparkdrop-emr-job"

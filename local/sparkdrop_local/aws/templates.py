@@ -1,6 +1,6 @@
-"""The CDK app's templates, synthesized once per content of ``infra/``.
+"""The CDK app's templates, synthesized once per content of what they are made of.
 
-A synthesis takes about 7 seconds, most of it Node's, and the same sources always give the same templates:
+A synthesis takes some 10 seconds, most of it Node's, and the same sources always give the same templates:
 they are kept in ``.cache/templates`` under the hash of everything that they depend on.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -23,6 +24,19 @@ from sparkdrop_local.aws.errors import EmulationError
 
 # The libraries that shape a template.
 LIBRARIES = ("aws-cdk-lib", "cdk-nag", "constructs", "jsii", "pydantic")
+# What a template and its assets are made of, from the repository's root: the app, the code that it shares
+# with the pipelines and packs for Lambda, and the files that it reads.
+SOURCES = (
+    "infra",
+    "plugins/sparkdrop/aws",
+    "plugins/sparkdrop/configs.py",
+    "plugins/sparkdrop/core",
+    "include/emr_configs",
+    "include/spark_jobs/requirements.txt",
+)
+_NO_SOURCES = frozenset({"__pycache__", "node_modules"})
+# Of the assemblies in the cache: one a branch or two that someone goes back and forth between.
+_KEPT = 4
 SYNTHESIS_TIMEOUT_SECONDS = 120
 
 
@@ -33,10 +47,16 @@ class StackTemplate:
     Attributes:
         name: The stack's name in CloudFormation.
         body: The template.
+        id: What the CDK app calls the stack.
+        dependencies: Ids of the stacks that come before it.
+        tags: The stack's own.
     """
 
     name: str
     body: dict[str, Any]
+    id: str
+    dependencies: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 def find_repository() -> Path:
@@ -62,22 +82,32 @@ def load_templates(stage: str = "dev", *, cache: Path | None = None) -> list[Sta
         EmulationError: The app could not be synthesized; holds its last lines.
     """
     repository = find_repository()
-    folder = (cache or repository / ".cache" / "templates") / hash_sources(repository / "infra", stage)
+    folder = (cache or repository / ".cache" / "templates") / hash_sources(repository, stage)
     if not (folder / "manifest.json").is_file():
         _synthesize(repository, stage, folder)
     return read_assembly(folder)
 
 
-def hash_sources(infra: Path, stage: str) -> str:
+def hash_sources(repository: Path, stage: str) -> str:
     """Hash all that the templates depend on: sources, settings, libraries, the stage."""
     digest = hashlib.sha256(stage.encode())
     for library in LIBRARIES:
         digest.update(f"\0{library}=={version(library)}".encode())
-    for file in sorted(infra.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
+    for source in SOURCES:
+        for file in _list_files(repository / source):
             content = hashlib.sha256(file.read_bytes()).hexdigest()
-            digest.update(f"\0{file.relative_to(infra).as_posix()}={content}".encode())
+            digest.update(f"\0{file.relative_to(repository).as_posix()}={content}".encode())
     return digest.hexdigest()[:20]
+
+
+def _list_files(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return [source] if source.is_file() else []
+    found: list[Path] = []
+    for folder, folders, files in os.walk(source):
+        folders[:] = [name for name in folders if name not in _NO_SOURCES]  # not walked into
+        found += [Path(folder, name) for name in files]
+    return sorted(found)
 
 
 def read_assembly(folder: Path) -> list[StackTemplate]:
@@ -93,6 +123,9 @@ def read_assembly(folder: Path) -> list[StackTemplate]:
         StackTemplate(
             name=stacks[name]["properties"].get("stackName", name),
             body=json.loads((folder / stacks[name]["properties"]["templateFile"]).read_bytes()),
+            id=name,
+            dependencies=tuple(sorted(graph[name])),
+            tags=stacks[name]["properties"].get("tags", {}),
         )
         for name in TopologicalSorter(graph).static_order()
     ]
@@ -117,5 +150,13 @@ def _synthesize(repository: Path, stage: str, folder: Path) -> None:
         if folder.exists():  # another start was faster
             return
         draft.rename(folder)
+        _forget_old(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _forget_old(cache: Path) -> None:
+    """Keep the newest assemblies: each holds its Lambda packages, too."""
+    assemblies = [found for found in cache.iterdir() if not found.name.startswith(".")]
+    for old in sorted(assemblies, key=lambda found: found.stat().st_mtime, reverse=True)[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)

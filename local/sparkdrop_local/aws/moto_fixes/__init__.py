@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sparkdrop_local.aws.moto_fixes import (
+    bucket_logging,
     bucket_notifications,
     bucket_policies,
     dynamodb_atomicity,
     dynamodb_transactions,
     long_polls,
+    managed_policies,
     s3_events,
 )
 
@@ -15,8 +17,10 @@ from sparkdrop_local.aws.moto_fixes import (
 def apply_fixes() -> None:
     """Mend moto in this process; a second call changes nothing."""
     s3_events.apply()
+    bucket_logging.apply()
     bucket_notifications.apply()
     bucket_policies.apply()
     dynamodb_atomicity.apply()
     dynamodb_transactions.apply()
     long_polls.apply()
+    managed_policies.apply()

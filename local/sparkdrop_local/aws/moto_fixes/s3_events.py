@@ -85,7 +85,8 @@ def _send_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> None
     event = build_event(account_id, bucket, getattr(event_name, "value", event_name), key)
     for bus in list(events_backends[account_id][bucket.region_name].event_buses.values()):
         for rule in list(bus.rules.values()):
-            rule.send_to_targets(event, transform_input=False)
+            # the rule of an archive finds its archive by its input transformer
+            rule.send_to_targets(event, transform_input=rule.managed_by is not None)
 
 
 def apply() -> None:
