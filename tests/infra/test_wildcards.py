@@ -51,6 +51,12 @@ ACCEPTED = {
         )
     },
     **{
+        Wildcard("InvokeStack", f"xray:{action}", "*"): (
+            f"takes no resource: {_REFERENCE}/list_awsx-ray.html"
+        )
+        for action in ("PutTelemetryRecords", "PutTraceSegments")
+    },
+    **{
         Wildcard("EMRRolesStack", action, "*"): (
             "a node's id is known to none before, and the channels' calls take no resource: https://docs.aws."
             "amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html"

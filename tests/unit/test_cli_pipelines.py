@@ -4,8 +4,10 @@ import subprocess
 import sys
 from importlib import metadata
 
+import boto3
 import pytest
 import yaml
+from moto import mock_aws
 from typer.testing import CliRunner
 
 from sparkdrop.cli import main, output
@@ -181,3 +183,40 @@ def test_the_command_starts_without_airflow_boto3_and_the_models():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("SPARKDROP_ARTIFACTS_BUCKET", "artifacts")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="artifacts")
+        yield client
+
+
+def test_publish_tells_what_changed(folder, s3):
+    done = run("publish")
+    assert (done.exit_code, done.stdout) == (0, "flights: added\nweather: added\n2 published\n")
+    assert run("publish").stdout == "2 published, as they were before\n"
+    (folder / "flights.yaml").unlink()
+    done = run("publish", "--json")
+    assert json.loads(done.stdout) == {"pipelines": ["weather"], "changes": ["flights: removed"]}
+    known = json.loads(s3.get_object(Bucket="artifacts", Key="pipelines.json")["Body"].read())
+    assert [pipeline["name"] for pipeline in known["pipelines"]] == ["weather"]
+
+
+def test_publish_writes_nothing_where_a_file_is_wrong(folder, s3):
+    (folder / "broken.yaml").write_text("arival: 1")
+    done = run("publish")
+    assert (done.exit_code, "broken.yaml:1: arival: is no known key" in done.stderr) == (1, True)
+    assert "Contents" not in s3.list_objects_v2(Bucket="artifacts")
+
+
+@pytest.mark.usefixtures("folder", "s3")
+def test_publish_into_a_bucket_that_is_not_there():
+    done = run("publish", "--bucket", "nowhere")
+    assert (done.exit_code, "s3://nowhere cannot be written" in done.stderr) == (1, True)

@@ -1,4 +1,4 @@
-"""``sparkdrop pipelines``: list, show, validate and make pipeline files."""
+"""``sparkdrop pipelines``: list, show, validate, make and publish pipeline files."""
 
 import difflib
 import os
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from sparkdrop.core.config import LoadedConfigs
     from sparkdrop.core.pipeline import Pipeline
 
-group = typer.Typer(no_args_is_help=True, help="Look at pipeline files, check them, make new ones.")
+group = typer.Typer(
+    no_args_is_help=True, help="Look at pipeline files, check them, make new ones, publish them."
+)
 
 ConfigDir = Annotated[
     Path, typer.Option(envvar="SPARKDROP_CONFIG_DIR", help="The folder of pipeline files.", show_default=True)
@@ -148,6 +150,39 @@ def _print_verdict(valid: list[str], problems: list[dict[str, Any]]) -> None:
         print_error(Problem(**problem))
     word = "pipeline is" if len(valid) == 1 else "pipelines are"
     typer.echo(f"{len(valid)} {word} fine" + (f": {', '.join(valid)}" if valid else ""))
+
+
+@group.command("publish")
+def publish_pipelines(
+    *,
+    bucket: Annotated[
+        str, typer.Option(envvar="SPARKDROP_ARTIFACTS_BUCKET", help="The artifacts bucket.", show_envvar=True)
+    ],
+    as_json: JsonFlag = False,
+    config_dir: ConfigDir = CONFIG_DIR,
+    jobs_dir: JobsDir = JOBS_DIR,
+) -> None:
+    """Tell the API which pipelines there are; nothing is written where a file is wrong."""
+    loaded = _load(config_dir, jobs_dir)
+    if loaded.errors:
+        _print_verdict(list(loaded.pipelines), describe_problems(loaded, loaded.errors))
+        raise typer.Exit(FAILED)
+    # boto3 costs a third of a second, which no other command of this group needs
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from sparkdrop.aws.catalog import publish_pipelines as publish
+
+    try:
+        changes = publish(boto3.client("s3"), bucket, loaded.pipelines.values())
+    except (BotoCoreError, ClientError) as error:
+        raise fail(f"s3://{bucket} cannot be written: {error}") from error
+    if as_json:
+        print_json({"pipelines": list(loaded.pipelines), "changes": changes})
+        return
+    for change in changes:
+        typer.echo(change)
+    typer.echo(f"{len(loaded.pipelines)} published" + ("" if changes else ", as they were before"))
 
 
 @group.command("new")

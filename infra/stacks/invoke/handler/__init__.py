@@ -1,0 +1,1 @@
+"""What runs in the function of ``POST /invoke``; the package holds this folder as ``handler``."""
