@@ -22,7 +22,7 @@ _RESPONSE_TYPE = "$context.error.responseType"
 _VALIDATION_ERRORS = "$context.error.validationErrorString"
 
 
-def build_problem(kind: str, title: str, detail: str, *, status: int | None = None, **more: str) -> str:
+def build_problem(kind: str, title: str, detail: str, *, status: int | None = None, **more: object) -> str:
     """Build the template of a problem document; API Gateway puts in the id of the request.
 
     Args:
@@ -32,7 +32,7 @@ def build_problem(kind: str, title: str, detail: str, *, status: int | None = No
         status: The HTTP status; None where one document stands for several.
         more: Members of the document's own.
     """
-    members: dict[str, str | int] = {"type": f"urn:sparkdrop:problem:{kind}", "title": title}
+    members: dict[str, object] = {"type": f"urn:sparkdrop:problem:{kind}", "title": title}
     if status is not None:
         members["status"] = status
     return json.dumps({**members, "detail": detail, **more, "request_id": _REQUEST_ID})
@@ -53,18 +53,19 @@ class _Refusal:
 
     def render(self) -> str:
         """The document's template."""
-        more = {}
+        more: dict[str, object] = {}
         if self.status is None:
             more["reason"] = _RESPONSE_TYPE
-        if self.kind == "invalid-request":
-            more["errors"] = _VALIDATION_ERRORS
+        if self.response_type.startswith("BAD_REQUEST"):
+            more["errors"] = [{"detail": _VALIDATION_ERRORS}]
         return build_problem(self.kind, self.title, self.detail, status=self.status, **more)
 
 
 _AGAIN = "Sign in, or sign the request, again."
 REFUSALS = (
-    _Refusal("BAD_REQUEST_BODY", 400, "invalid-request", "The body is not valid", "See errors."),
-    _Refusal("BAD_REQUEST_PARAMETERS", 400, "invalid-request", "A parameter is missing", "See errors."),
+    # as a function answers that checks a body itself
+    _Refusal("BAD_REQUEST_BODY", 422, "invalid-request", "The request is not valid", "See errors."),
+    _Refusal("BAD_REQUEST_PARAMETERS", 400, "missing-parameter", "A parameter is missing", "See errors."),
     _Refusal("UNAUTHORIZED", 401, "unauthorized", "Not signed in", _AGAIN),
     _Refusal("ACCESS_DENIED", 403, "forbidden", "Not permitted", "Ask for the permission to make this call."),
     _Refusal("EXPIRED_TOKEN", 403, "expired-credentials", "The credentials have expired", _AGAIN),

@@ -1,0 +1,494 @@
+"""The API as its template says it: who may call, what is checked, what is answered, what is written down."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft4Validator
+
+from infra.constructs.api_models import build_draft4
+from sparkdrop.core.invocation import Invocation
+
+if TYPE_CHECKING:
+    from conftest import LoadTemplate, Template
+
+CALLS = {
+    ("GET", "/upload-url"),
+    ("POST", "/uploads"),
+    ("GET", "/uploads"),
+    ("GET", "/uploads/{id}"),
+    ("GET", "/uploads/{id}/parts"),
+    ("POST", "/uploads/{id}/complete"),
+    ("DELETE", "/uploads/{id}"),
+    ("POST", "/invoke"),
+    ("GET", "/runs/{id}"),
+    ("GET", "/pipelines"),
+}
+WITH_BODY = {("POST", "/uploads"), ("POST", "/uploads/{id}/complete"), ("POST", "/invoke")}
+SERVED = {("POST", "/invoke")}
+STAGES_BY_AUTHORIZER = {"AWS_IAM": ("dev", "existing"), "COGNITO_USER_POOLS": ("prod", "full")}
+AUTHORIZED = [(stage, kind) for kind, stages in STAGES_BY_AUTHORIZER.items() for stage in stages]
+DEV_ORIGINS = {"http://localhost:8080", "http://127.0.0.1:8080"}
+TLS = "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09"
+SHA256 = "A" * 43 + "="
+
+Methods = dict[tuple[str, str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def api(load_template: LoadTemplate) -> Template:
+    return load_template("ApiStack")
+
+
+def read_methods(template: Template) -> Methods:
+    """Every method with the path that its resources spell."""
+    resources = template.all("AWS::ApiGateway::Resource")
+
+    def spell(reference: dict[str, Any]) -> str:
+        if "Ref" not in reference:
+            return ""
+        properties = resources[reference["Ref"]]["Properties"]
+        return f"{spell(properties['ParentId'])}/{properties['PathPart']}"
+
+    return {
+        (properties["HttpMethod"], spell(properties["ResourceId"])): properties
+        for properties in (
+            method["Properties"] for method in template.all("AWS::ApiGateway::Method").values()
+        )
+    }
+
+
+def read_schema(template: Template, call: tuple[str, str]) -> dict[str, Any]:
+    models = read_methods(template)[call]["RequestModels"]
+    assert list(models) == ["$default"], "a body of another content type would pass unchecked"
+    schema: dict[str, Any] = template.body["Resources"][models["$default"]["Ref"]]["Properties"]["Schema"]
+    return schema
+
+
+def render(text: str) -> dict[str, Any]:
+    """Fill a template as API Gateway does, and read it: directives leave nothing, variables their values."""
+    values = {
+        "$context.requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        "$context.error.responseType": "SOME_TYPE",
+        "$context.error.validationErrorString": r"[object has missing required properties ([\"input\"])]",
+    }
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    document: dict[str, Any] = json.loads(re.sub(r"\$[\w.]+", lambda found: values[found[0]], text))
+    return document
+
+
+@pytest.mark.parametrize(("stage", "kind"), AUTHORIZED)
+def test_every_call_is_there_and_authorized(load_template: LoadTemplate, stage: str, kind: str) -> None:
+    template = load_template("ApiStack", stage)
+    methods = {call: method for call, method in read_methods(template).items() if call[0] != "OPTIONS"}
+    assert set(methods) == CALLS
+    assert {method["AuthorizationType"] for method in methods.values()} == {kind}
+    authorizers = set(template.all("AWS::ApiGateway::Authorizer"))
+    assert {method.get("AuthorizerId", {}).get("Ref") for method in methods.values()} == (
+        authorizers or {None}
+    )
+    assert bool(authorizers) == (kind == "COGNITO_USER_POOLS")
+
+
+@pytest.mark.parametrize("stage", ["dev", "full", "existing"])
+def test_only_a_preflight_is_open_and_only_where_a_page_may_call(
+    load_template: LoadTemplate, stage: str
+) -> None:
+    methods = read_methods(load_template("ApiStack", stage))
+    opened = {call for call, method in methods.items() if method["AuthorizationType"] == "NONE"}
+    paths = set() if stage == "existing" else {path for _, path in CALLS}
+    assert opened == {("OPTIONS", path) for path in paths}
+    assert {methods[call]["Integration"]["Type"] for call in opened} <= {"MOCK"}
+
+
+def test_the_account_alone_is_admitted_and_everyone_only_to_ask_for_cors(
+    load_template: LoadTemplate,
+) -> None:
+    account = {
+        "AWS": {
+            "Fn::Join": [
+                "",
+                ["arn:", {"Ref": "AWS::Partition"}, ":iam::", {"Ref": "AWS::AccountId"}, ":root"],
+            ]
+        }
+    }
+
+    def read(stage: str) -> list[tuple[Any, str, str]]:
+        policy = load_template("ApiStack", stage).properties("AWS::ApiGateway::RestApi")["Policy"]
+        statements = policy["Statement"]
+        assert {statement["Effect"] for statement in statements} == {"Allow"}
+        return [(entry["Principal"], entry["Action"], entry["Resource"]) for entry in statements]
+
+    invoke = "execute-api:Invoke"
+    assert read("existing") == [(account, invoke, "execute-api:/existing/*")]
+    assert read("dev") == [
+        (account, invoke, "execute-api:/dev/*"),
+        ("*", invoke, "execute-api:/dev/OPTIONS/*"),
+    ]
+
+
+def test_users_are_invited_have_a_second_factor_and_are_kept(load_template: LoadTemplate) -> None:
+    for stage in STAGES_BY_AUTHORIZER["COGNITO_USER_POOLS"]:
+        template = load_template("ApiStack", stage)
+        pool = template.find("AWS::Cognito::UserPool")
+        properties = pool["Properties"]
+        assert (pool["DeletionPolicy"], properties["DeletionProtection"]) == ("Retain", "ACTIVE")
+        assert properties["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+        assert properties["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
+        assert properties["MfaConfiguration"] == "ON"
+        password = properties["Policies"]["PasswordPolicy"]
+        assert password["MinimumLength"] >= 12
+        assert [password[f"Require{kind}"] for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols")] == [
+            True
+        ] * 4
+        assert "AWS::Cognito::UserPoolUser" not in str(template.body)
+        outputs = template.body["Outputs"]
+        assert {"UserPoolId", "UserPoolClientId"} <= set(outputs)
+
+
+def test_a_page_signs_in_by_code_without_a_secret(load_template: LoadTemplate) -> None:
+    client = load_template("ApiStack", "full").properties("AWS::Cognito::UserPoolClient")
+    assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["code"], False)
+    assert client["CallbackURLs"] == client["LogoutURLs"] == ["https://uploads.example.com/"]
+    assert "ALLOW_USER_PASSWORD_AUTH" not in client["ExplicitAuthFlows"]
+    without_pages = load_template("ApiStack", "prod").properties("AWS::Cognito::UserPoolClient")
+    assert without_pages["AllowedOAuthFlowsUserPoolClient"] is False
+    assert "CallbackURLs" not in without_pages
+
+
+def test_parameters_and_bodies_are_checked_before_anything_runs(api: Template) -> None:
+    methods = read_methods(api)
+    validators = api.all("AWS::ApiGateway::RequestValidator")
+    for call in CALLS:
+        validator = validators[methods[call]["RequestValidatorId"]["Ref"]]["Properties"]
+        assert validator["ValidateRequestParameters"] is True
+        assert validator["ValidateRequestBody"] is (call in WITH_BODY)
+        assert ("RequestModels" in methods[call]) is (call in WITH_BODY)
+    assert methods["GET", "/upload-url"]["RequestParameters"] == {
+        "method.request.querystring.pipeline": True,
+        "method.request.querystring.filename": True,
+        "method.request.querystring.size": True,
+        "method.request.querystring.sha256": False,
+        "method.request.querystring.content_type": False,
+    }
+    with_id = [path for _, path in CALLS if "{id}" in path]
+    assert {
+        methods[call]["RequestParameters"]["method.request.path.id"] for call in CALLS if call[1] in with_id
+    } == {True}
+
+
+INVOCATION = {
+    "pipeline": "flights",
+    "input": "s3://b/flights/",
+    "arguments": ["-v"],
+    "idempotency_key": "k-1",
+}
+UPLOAD = {"pipeline": "flights", "filename": "Flüge 1.csv", "size": 5, "sha256": SHA256}
+PART = {"part_number": 1, "etag": '"d41d8"', "checksum_sha256": SHA256}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/invoke", INVOCATION),
+        ("/invoke", {key: value for key, value in INVOCATION.items() if key != "arguments"}),
+        ("/uploads", UPLOAD),
+        ("/uploads", {"pipeline": "flights", "filename": "a", "size": 5 * 1024**4}),
+        ("/uploads/{id}/complete", {"parts": [PART, {**PART, "part_number": 10_000}]}),
+    ],
+)
+def test_a_good_body_is_taken(api: Template, path: str, body: dict[str, Any]) -> None:
+    Draft4Validator(read_schema(api, ("POST", path))).validate(body)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/invoke", {}),
+        ("/invoke", []),
+        ("/invoke", {**INVOCATION, "role": "admin"}),
+        ("/invoke", {**INVOCATION, "pipeline": ""}),
+        ("/invoke", {**INVOCATION, "pipeline": "p" * 65}),
+        ("/invoke", {**INVOCATION, "input": 1}),
+        ("/invoke", {**INVOCATION, "arguments": "-v"}),
+        ("/invoke", {**INVOCATION, "arguments": [1]}),
+        ("/invoke", {**INVOCATION, "arguments": [""]}),
+        ("/invoke", {**INVOCATION, "idempotency_key": "two words"}),
+        ("/invoke", {**INVOCATION, "idempotency_key": "k" * 129}),
+        ("/uploads", {**UPLOAD, "key": "other/key"}),
+        ("/uploads", {**UPLOAD, "size": 0}),
+        ("/uploads", {**UPLOAD, "size": "5"}),
+        ("/uploads", {**UPLOAD, "size": 5 * 1024**4 + 1}),
+        ("/uploads", {**UPLOAD, "sha256": "abc"}),
+        ("/uploads", {"pipeline": "flights", "size": 5}),
+        ("/uploads/{id}/complete", {"parts": []}),
+        ("/uploads/{id}/complete", {"parts": [PART], "key": "x"}),
+        ("/uploads/{id}/complete", {"parts": [{**PART, "part_number": 10_001}]}),
+        ("/uploads/{id}/complete", {"parts": [{**PART, "size": 1}]}),
+        ("/uploads/{id}/complete", {"parts": [{"part_number": 1, "etag": "x"}]}),
+    ],
+)
+def test_a_bad_body_is_refused_with_every_key_that_is_not_known(api: Template, path: str, body: Any) -> None:
+    assert not Draft4Validator(read_schema(api, ("POST", path))).is_valid(body)
+
+
+@pytest.mark.parametrize("path", [path for _, path in sorted(WITH_BODY)])
+def test_the_schemas_are_draft_4(api: Template, path: str) -> None:
+    schema = read_schema(api, ("POST", path))
+    assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"
+    Draft4Validator.check_schema(schema)
+
+
+def test_the_invocations_schema_takes_what_its_model_takes(api: Template) -> None:
+    schema = read_schema(api, ("POST", "/invoke"))
+    assert set(schema["properties"]) == set(Invocation.model_fields)
+    assert set(schema["required"]) == {
+        name for name, field in Invocation.model_fields.items() if field.is_required()
+    }
+
+
+def test_a_keyword_that_draft_4_lacks_is_not_passed_on() -> None:
+    with pytest.raises(ValueError, match="exclusiveMinimum"):
+        build_draft4({"type": "object", "properties": {"n": {"type": "integer", "exclusiveMinimum": 0}}})
+
+
+def test_a_call_without_a_function_answers_501_with_a_problem_document(load_template: LoadTemplate) -> None:
+    for stage in ("dev", "full", "existing"):
+        methods = read_methods(load_template("ApiStack", stage))
+        for method, path in CALLS - SERVED:
+            integration = methods[method, path]["Integration"]
+            assert (integration["Type"], integration["PassthroughBehavior"]) == ("MOCK", "NEVER")
+            assert json.loads(integration["RequestTemplates"]["application/json"]) == {"statusCode": 501}
+            (answer,) = integration["IntegrationResponses"]
+            headers = answer["ResponseParameters"]
+            assert headers["method.response.header.Content-Type"] == "'application/problem+json'"
+            document = render(answer["ResponseTemplates"]["application/json"])
+            assert document.pop("title")
+            assert document == {
+                "type": "urn:sparkdrop:problem:not-implemented",
+                "status": 501,
+                "detail": f"{method} {path} is not implemented by this deployment.",
+                "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            }
+            # API Gateway refuses a header that the method's own answer does not declare
+            (declared,) = methods[method, path]["MethodResponses"]
+            assert declared["StatusCode"] == answer["StatusCode"] == "501"
+            assert set(declared["ResponseParameters"]) == set(headers)
+
+
+def test_what_api_gateway_refuses_is_a_problem_document_too(api: Template) -> None:
+    answers = {
+        answer["Properties"]["ResponseType"]: answer["Properties"]
+        for answer in api.all("AWS::ApiGateway::GatewayResponse").values()
+    }
+    statuses = {kind: answer.get("StatusCode") for kind, answer in answers.items()}
+    expected = {
+        "DEFAULT_4XX": None,
+        "DEFAULT_5XX": None,
+        "ACCESS_DENIED": "403",
+        "THROTTLED": "429",
+        "BAD_REQUEST_BODY": "422",
+        "BAD_REQUEST_PARAMETERS": "400",
+    }
+    assert expected.items() <= statuses.items()
+    for kind, answer in answers.items():
+        headers = answer["ResponseParameters"]
+        assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+        document = render(answer["ResponseTemplates"]["application/json"])
+        assert re.fullmatch(r"urn:sparkdrop:problem:[a-z-]+", document["type"])
+        assert document["request_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+        assert document["title"]
+        assert document["detail"]
+        assert str(document.get("status")) == str(statuses[kind])
+        missing = [{"detail": '[object has missing required properties (["input"])]'}]
+        assert document.get("errors") == (missing if kind.startswith("BAD_REQUEST") else None)
+
+
+def test_cors_names_the_listed_origins_and_no_other(load_template: LoadTemplate) -> None:
+    several, one, none = (str(load_template("ApiStack", stage).body) for stage in ("dev", "full", "existing"))
+    origin = r"https?://[\w.:-]+"
+    assert set(re.findall(origin, several)) >= DEV_ORIGINS
+    assert "https://uploads.example.com" in one
+    assert "Access-Control" not in none
+    for text in (several, one):
+        assert "Access-Control-Allow-Origin': \"'*'\"" not in text
+        assert "Allow-Credentials" not in text
+    methods = read_methods(load_template("ApiStack"))
+    for call in CALLS - SERVED:
+        (answer,) = methods[call]["Integration"]["IntegrationResponses"]
+        template = answer["ResponseTemplates"]["application/json"]
+        assert set(re.findall(rf'\$origin == "({origin})"', template)) == DEV_ORIGINS
+        assert "Access-Control-Allow-Origin" not in str(answer["ResponseParameters"])
+        preflight = methods["OPTIONS", call[1]]["Integration"]["IntegrationResponses"][0]
+        headers = preflight["ResponseParameters"]
+        offered = {headers["method.response.header.Access-Control-Allow-Origin"].strip("'")}
+        offered |= set(re.findall(rf'"({origin})"', preflight["ResponseTemplates"]["application/json"]))
+        assert offered == DEV_ORIGINS
+        allowed = headers["method.response.header.Access-Control-Allow-Methods"].strip("'").split(",")
+        assert set(allowed) == {method for method, path in CALLS if path == call[1]}
+
+
+def test_a_refusal_can_be_read_by_the_page_it_refuses(load_template: LoadTemplate) -> None:
+    def read(stage: str) -> set[str | None]:
+        answers = load_template("ApiStack", stage).all("AWS::ApiGateway::GatewayResponse").values()
+        header = "gatewayresponse.header.Access-Control-Allow-Origin"
+        return {answer["Properties"]["ResponseParameters"].get(header) for answer in answers}
+
+    assert read("full") == {"'https://uploads.example.com'"}
+    assert read("dev") == {"method.request.header.Origin"}
+    assert read("existing") == {None}
+
+
+def test_the_stage_throttles_traces_and_logs_no_body(load_template: LoadTemplate) -> None:
+    for name in ("dev", "prod", "full", "existing"):
+        template = load_template("ApiStack", name)
+        stage = template.properties("AWS::ApiGateway::Stage")
+        assert (stage["StageName"], stage["TracingEnabled"]) == (name, True)
+        (settings,) = stage["MethodSettings"]
+        assert settings == {
+            "HttpMethod": "*",
+            "ResourcePath": "/*",
+            "ThrottlingRateLimit": 50,
+            "ThrottlingBurstLimit": 100,
+            "MetricsEnabled": True,
+            "LoggingLevel": "ERROR",
+            "DataTraceEnabled": False,
+        }
+        plan = template.properties("AWS::ApiGateway::UsagePlan")
+        assert plan["Throttle"] == {"RateLimit": 50, "BurstLimit": 100}
+        assert plan["ApiStages"][0]["Stage"] in (
+            {"Ref": key} for key in template.all("AWS::ApiGateway::Stage")
+        )
+        fields = json.loads(stage["AccessLogSetting"]["Format"])
+        assert {"request_id", "source_ip", "caller", "user", "status", "error"} <= set(fields)
+        told = "".join(fields.values())
+        assert re.sub(r"\$context\.[\w.]+", "", told) == ""
+        assert not re.search(r"body|querystring|header|authorizer\.(?!claims\.sub)|apiKey$", told)
+
+
+def test_every_log_forgets_after_the_settings_days(load_template: LoadTemplate) -> None:
+    for stage, days, count in (("dev", 30, 2), ("prod", 90, 3)):
+        groups = load_template("ApiStack", stage).all("AWS::Logs::LogGroup").values()
+        assert [group["Properties"]["RetentionInDays"] for group in groups] == [days] * count
+    template = load_template("ApiStack")
+    execution = template.properties("AWS::Logs::LogGroup", "ExecutionLog")["LogGroupName"]
+    (api,) = template.all("AWS::ApiGateway::RestApi")
+    assert execution == {"Fn::Join": ["", ["API-Gateway-Execution-Logs_", {"Ref": api}, "/dev"]]}
+    # else API Gateway makes the group first, without an end to it
+    (log,) = (key for key in template.all("AWS::Logs::LogGroup") if "ExecutionLog" in key)
+    assert log in template.find("AWS::ApiGateway::Stage")["DependsOn"]
+
+
+def test_the_accounts_log_role_outlives_the_stack(api: Template) -> None:
+    for kind in ("AWS::ApiGateway::Account", "AWS::IAM::Role"):
+        assert api.find(kind)["DeletionPolicy"] == "Retain"
+
+
+def test_tls_starts_at_1_2_on_every_name(load_template: LoadTemplate) -> None:
+    for stage in ("dev", "full"):
+        api = load_template("ApiStack", stage).properties("AWS::ApiGateway::RestApi")
+        assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == (TLS, "STRICT")
+        assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+        assert api["DisableExecuteApiEndpoint"] is (stage == "full")
+
+
+def test_a_domain_has_its_certificate_and_its_record_in_the_given_zone(load_template: LoadTemplate) -> None:
+    template = load_template("ApiStack", "full")
+    name = template.properties("AWS::ApiGateway::DomainName")
+    assert (name["DomainName"], name["SecurityPolicy"]) == ("api.data.example.com", TLS)
+    assert name["RegionalCertificateArn"].endswith(":certificate/01234567-89ab-cdef-0123-456789abcdef")
+    (domain,) = template.all("AWS::ApiGateway::DomainName")
+    mapping = template.properties("AWS::ApiGateway::BasePathMapping")
+    assert mapping["DomainName"] == {"Ref": domain}
+    assert "BasePath" not in mapping
+    record = template.properties("AWS::Route53::RecordSet")
+    assert (record["Name"], record["HostedZoneId"]) == ("api.data.example.com.", "Z0123456789ABCDEFGHIJ")
+    assert record["AliasTarget"]["DNSName"] == {"Fn::GetAtt": [domain, "RegionalDomainName"]}
+    assert template.body["Outputs"]["ApiUrl"]["Value"] == "https://api.data.example.com/"
+
+
+def test_the_url_is_the_stages_where_there_is_no_domain(api: Template) -> None:
+    (stage,) = api.all("AWS::ApiGateway::Stage")
+    value = api.body["Outputs"]["ApiUrl"]["Value"]["Fn::Join"][1]
+    assert value[0] == "https://"
+    assert value[-3:] == ["/", {"Ref": stage}, "/"]
+    assert set(api.body["Outputs"]) == {"ApiUrl"}
+    assert not api.all("AWS::ApiGateway::DomainName")
+
+
+def test_the_firewall_is_there_where_it_is_on(load_template: LoadTemplate) -> None:
+    for name in ("dev", "existing"):
+        assert "AWS::WAFv2" not in str(load_template("ApiStack", name).body)
+    template = load_template("ApiStack", "full")
+    (acl,) = template.all("AWS::WAFv2::WebACL")
+    (stage,) = template.all("AWS::ApiGateway::Stage")
+    association = template.properties("AWS::WAFv2::WebACLAssociation")
+    assert association["WebACLArn"] == {"Fn::GetAtt": [acl, "Arn"]}
+    assert association["ResourceArn"]["Fn::Join"][1][-2:] == ["/stages/", {"Ref": stage}]
+    properties = template.properties("AWS::WAFv2::WebACL")
+    rules = {rule["Name"]: rule for rule in properties["Rules"]}
+    assert properties["Scope"] == "REGIONAL"
+    assert {
+        "AWSManagedRulesCommonRuleSet",
+        "AWSManagedRulesKnownBadInputsRuleSet",
+        "AWSManagedRulesAmazonIpReputationList",
+        "RateOfOneAddress",
+    } == set(rules)
+    rate = rules["RateOfOneAddress"]
+    assert rate["Action"] == {"Block": {}}
+    # a fifth of 50 calls a second, over five minutes
+    assert rate["Statement"]["RateBasedStatement"]["Limit"] == 3000
+    assert all(rule["OverrideAction"] == {"None": {}} for rule in rules.values() if rule is not rate)
+    assert not properties["VisibilityConfig"]["SampledRequestsEnabled"]
+
+
+def test_the_firewalls_log_holds_no_credentials(load_template: LoadTemplate) -> None:
+    template = load_template("ApiStack", "full")
+    logging = template.properties("AWS::WAFv2::LoggingConfiguration")
+    assert {field["SingleHeader"]["Name"] for field in logging["RedactedFields"]} == {
+        "authorization",
+        "x-amz-security-token",
+    }
+    assert logging["LoggingFilter"]["DefaultBehavior"] == "DROP"
+    (destination,) = logging["LogDestinationConfigs"]
+    assert not str(destination["Fn::Join"][1][-1]).endswith("*")
+    name = template.properties("AWS::Logs::LogGroup", "Firewall")["LogGroupName"]["Fn::Join"][1]
+    assert name[0] == "aws-waf-logs-sparkdrop-full-api-"
+
+
+def test_api_gateway_may_call_the_function_for_its_own_method_only(api: Template) -> None:
+    permission = api.properties("AWS::Lambda::Permission")
+    (rest_api,) = api.all("AWS::ApiGateway::RestApi")
+    (stage,) = api.all("AWS::ApiGateway::Stage")
+    assert (permission["Action"], permission["Principal"]) == (
+        "lambda:InvokeFunction",
+        "apigateway.amazonaws.com",
+    )
+    source = permission["SourceArn"]["Fn::Join"][1]
+    assert source[-4:] == [{"Ref": rest_api}, "/", {"Ref": stage}, "/POST/invoke"]
+    assert "*" not in str(source)
+    method = read_methods(api)["POST", "/invoke"]
+    assert method["Integration"]["Type"] == "AWS_PROXY"
+    assert permission["FunctionName"] in method["Integration"]["Uri"]["Fn::Join"][1]
+
+
+def test_an_alarm_watches_what_a_function_answers(api: Template) -> None:
+    alarm = api.properties("AWS::CloudWatch::Alarm")
+    dimensions = {entry["Name"]: entry["Value"] for entry in alarm["Dimensions"]}
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("5XXError", "Average")
+    assert dimensions["ApiName"] == api.properties("AWS::ApiGateway::RestApi")["Name"]
+    assert (dimensions["Method"], dimensions["Resource"]) == ("POST", "/invoke")
+    assert alarm["AlarmActions"] == alarm["OKActions"]
+    (topic,) = alarm["AlarmActions"]
+    assert "events" in topic["Fn::ImportValue"].lower()
+
+
+def test_a_deployment_waits_for_all_that_it_copies(load_template: LoadTemplate) -> None:
+    for stage in ("dev", "full"):
+        template = load_template("ApiStack", stage)
+        waits_for = set(template.find("AWS::ApiGateway::Deployment")["DependsOn"])
+        for kind in ("Method", "Model", "GatewayResponse"):
+            assert set(template.all(f"AWS::ApiGateway::{kind}")) <= waits_for
