@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from conftest import LoadTemplate, Template
 
 BUCKETS = ("Uploads", "Curated", "Artifacts", "Logs")
+KEYED = BUCKETS[:3]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,7 @@ def test_every_bucket_is_encrypted_closed_and_kept(buckets: Template, name: str)
     properties = bucket["Properties"]
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
     assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-    rule = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
-    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert _encryption(buckets, name) == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     lifecycle = properties["LifecycleConfiguration"]["Rules"]
     assert any(rule.get("AbortIncompleteMultipartUpload") for rule in lifecycle)
 
@@ -54,7 +54,34 @@ def test_uploads_keeps_versions_and_sends_every_event_without_a_custom_resource(
     assert {resource["Type"] for resource in buckets.body["Resources"].values()} == {
         "AWS::S3::Bucket",
         "AWS::S3::BucketPolicy",
+        "AWS::IAM::Role",
     }
+
+
+def test_one_key_of_ones_own_where_the_settings_ask_for_it(load_template: LoadTemplate) -> None:
+    template = load_template("S3Stack", "prod")
+    ((key_id, key),) = template.all("AWS::KMS::Key").items()
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    (statement,) = key["Properties"]["KeyPolicy"]["Statement"]
+    # this account, whose own policies then decide
+    assert statement["Principal"]["AWS"]["Fn::Join"][1][-2:] == [{"Ref": "AWS::AccountId"}, ":root"]
+    for name in KEYED:
+        assert _encryption(template, name) == {
+            "BucketKeyEnabled": True,
+            "ServerSideEncryptionByDefault": {
+                "SSEAlgorithm": "aws:kms",
+                "KMSMasterKeyID": {"Fn::GetAtt": [key_id, "Arn"]},
+            },
+        }
+
+
+def test_the_bucket_of_access_logs_keeps_the_keys_of_s3(load_template: LoadTemplate) -> None:
+    # S3 delivers none into a bucket with a key of KMS:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    for stage in ("prod", "full"):
+        rule = _encryption(load_template("S3Stack", stage), "Logs")
+        assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
 
 
 def test_uploads_forgets_old_versions_only(buckets: Template) -> None:
@@ -84,6 +111,13 @@ def test_logs_end(buckets: Template) -> None:
 
 
 def test_every_resource_says_whose_it_is(buckets: Template) -> None:
-    for bucket in buckets.all("AWS::S3::Bucket").values():
-        tags = {tag["Key"]: tag["Value"] for tag in bucket["Properties"]["Tags"]}
-        assert tags == {"stage": "dev", "owner": "data-platform", "cost-centre": "sparkdrop"}
+    for kind in ("AWS::S3::Bucket", "AWS::IAM::Role"):
+        for resource in buckets.all(kind).values():
+            tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
+            assert tags == {"stage": "dev", "owner": "data-platform", "cost-centre": "sparkdrop"}
+
+
+def _encryption(template: Template, name: str) -> dict[str, Any]:
+    found = template.properties("AWS::S3::Bucket", name)["BucketEncryption"]
+    (rule,) = found["ServerSideEncryptionConfiguration"]
+    return dict(rule)
