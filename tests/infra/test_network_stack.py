@@ -1,26 +1,32 @@
-"""The network: no way in, EMR's own rules, and as much of the outside as the settings say."""
+"""The network: subnets without a way in, and as much of the outside as the settings say."""
 
 from __future__ import annotations
 
 import json
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from sparkdrop.core.emr_request import TAG_MANAGED
 from tests.infra.conftest import Template
+from tests.infra.network_templates import (
+    GROUP,
+    STACK,
+    STAGES,
+    find_group,
+    find_subnet,
+    list_subnets,
+    name_service,
+    read_blocks,
+    read_endpoints,
+    read_ports,
+    read_rules,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conftest import LoadTemplate, StartPython
 
-STACK = "NetworkStack"
-STAGES = ("dev", "prod", "full", "existing")
 VPC_ID = "vpc-0123456789abcdef0"
-GROUP, ENDPOINT = "AWS::EC2::SecurityGroup", "AWS::EC2::VPCEndpoint"
-ANYWHERE = "0.0.0.0/0"
 # What leads out of a VPC, and what lets others in.
 DOORS = {
     "AWS::EC2::InternetGateway",
@@ -87,97 +93,32 @@ def test_without_nat_nothing_leads_out_and_nothing_in(load_template: LoadTemplat
         assert not kinds & DOORS
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_no_group_lets_anyone_in_from_the_internet(load_template: LoadTemplate, stage: str) -> None:
-    rules = list(_read_rules(load_template(STACK, stage), "Ingress"))
-    assert rules
-    for rule in rules:
-        assert "CidrIpv6" not in rule
-        block = rule.get("CidrIp")
-        assert block is None or (IPv4Network(block).is_private and block != ANYWHERE)
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_groups_have_the_rules_that_emr_writes(load_template: LoadTemplate, stage: str) -> None:
-    template = load_template(STACK, stage)
-    primary, core, service = (_find_group(template, name) for name in ("Primary", "Core", "ServiceAccess"))
-    every_port = {("tcp", 0, 65535), ("udp", 0, 65535), ("icmp", -1, -1)}
-    # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-man-sec-groups.html
-    assert _read_ingress(template) == {
-        *(
-            (node, other, *ports)
-            for node in (primary, core)
-            for other in (primary, core)
-            for ports in every_port
-        ),
-        (primary, service, "tcp", 8443, 8443),
-        (core, service, "tcp", 8443, 8443),
-        (service, primary, "tcp", 9443, 9443),
-    }
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_nodes_reach_each_other_emr_and_https(load_template: LoadTemplate, stage: str) -> None:
-    template = load_template(STACK, stage)
-    primary, core, service = (_find_group(template, name) for name in ("Primary", "Core", "ServiceAccess"))
-    found = {
-        (rule["Group"], rule.get("DestinationSecurityGroupId", rule.get("CidrIp")), *_ports(rule))
-        for rule in _read_rules(template, "Egress")
-        if rule["Group"] in (primary, core, service)
-    }
-    assert found == {
-        *((node, other, "-1", None, None) for node in (primary, core) for other in (primary, core)),
-        (primary, ANYWHERE, "tcp", 443, 443),
-        (core, ANYWHERE, "tcp", 443, 443),
-        (primary, service, "tcp", 9443, 9443),
-        (service, primary, "tcp", 8443, 8443),
-        (service, core, "tcp", 8443, 8443),
-    }
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_emr_may_touch_what_clusters_run_in_and_no_more(load_template: LoadTemplate, stage: str) -> None:
-    template = load_template(STACK, stage)
-    marked = {
-        logical_id
-        for logical_id, resource in template.body["Resources"].items()
-        for tag in resource.get("Properties", {}).get("Tags", [])
-        if (tag["Key"], tag["Value"]) == (TAG_MANAGED, "true")
-    }
-    outputs = {name: output["Value"] for name, output in template.body["Outputs"].items()}
-    groups = [value["Fn::GetAtt"][0] for name, value in outputs.items() if name.endswith("Group")]
-    assert len(groups) == 3
-    # what is there already is its owner's to tag
-    ours = [] if stage == "existing" else [outputs["VpcId"]["Ref"], *_list_subnets(template)]
-    assert marked == {*groups, *ours}
-
-
 @pytest.mark.parametrize(("stage", "zones"), [("dev", 2), ("prod", 3), ("full", 3)])
 def test_a_private_subnet_in_each_zone(load_template: LoadTemplate, stage: str, zones: int) -> None:
     template = load_template(STACK, stage)
-    private = [template.body["Resources"][subnet]["Properties"] for subnet in _list_subnets(template)]
+    private = [template.body["Resources"][subnet]["Properties"] for subnet in list_subnets(template)]
     assert [subnet["AvailabilityZone"] for subnet in private] == [
         {"Fn::Select": [number, {"Fn::GetAZs": ""}]} for number in range(zones)
     ]
     assert {subnet["MapPublicIpOnLaunch"] for subnet in private} == {False}
-    assert template.body["Outputs"]["EmrSubnetId"]["Value"] == {"Ref": _list_subnets(template)[0]}
+    assert template.body["Outputs"]["EmrSubnetId"]["Value"] == {"Ref": list_subnets(template)[0]}
 
 
 def test_nat_is_one_gateway_in_a_subnet_without_nodes(load_template: LoadTemplate) -> None:
     template = load_template(STACK, "full")
     (gateway_id,) = template.all("AWS::EC2::NatGateway")
-    private = set(_list_subnets(template))
+    private = set(list_subnets(template))
     assert template.properties("AWS::EC2::NatGateway")["SubnetId"]["Ref"] not in private
     routes = [route["Properties"] for route in template.all("AWS::EC2::Route").values()]
     through_nat = [route for route in routes if route.get("NatGatewayId") == {"Ref": gateway_id}]
-    assert {_subnet_of(template, route["RouteTableId"]["Ref"]) for route in through_nat} == private
+    assert {find_subnet(template, route["RouteTableId"]["Ref"]) for route in through_nat} == private
     # no subnet hands out public addresses, not even the public ones
     subnets = template.all("AWS::EC2::Subnet").values()
     assert {subnet["Properties"]["MapPublicIpOnLaunch"] for subnet in subnets} == {False}
 
 
 def test_a_zone_or_a_nat_gateway_that_comes_later_moves_no_subnet(probe: dict[str, Template]) -> None:
-    two, three, nat = (_read_blocks(probe[name]) for name in ("two", "three", "nat"))
+    two, three, nat = (read_blocks(probe[name]) for name in ("two", "three", "nat"))
     assert two.items() < three.items()
     assert two == {name: block for name, block in nat.items() if name in two}
 
@@ -185,34 +126,34 @@ def test_a_zone_or_a_nat_gateway_that_comes_later_moves_no_subnet(probe: dict[st
 @pytest.mark.parametrize("name", ["three", "nat", "narrow"])
 def test_subnets_lie_in_the_vpc_and_share_no_address(probe: dict[str, Template], name: str) -> None:
     network = IPv4Network(probe[name].properties("AWS::EC2::VPC")["CidrBlock"])
-    blocks = list(_read_blocks(probe[name]).values())
+    blocks = list(read_blocks(probe[name]).values())
     assert all(block.subnet_of(network) for block in blocks)
     assert not any(one.overlaps(two) for index, one in enumerate(blocks) for two in blocks[:index])
     # room for a large cluster in each zone: a quarter of the addresses
-    private = [_read_blocks(probe[name])[subnet] for subnet in _list_subnets(probe[name])]
+    private = [read_blocks(probe[name])[subnet] for subnet in list_subnets(probe[name])]
     assert {block.num_addresses for block in private} == {network.num_addresses // 4}
 
 
 def test_s3_and_dynamodb_are_reached_without_charge(load_template: LoadTemplate) -> None:
     for stage in ("dev", "prod", "full"):
         template = load_template(STACK, stage)
-        gateways = [found for found in _read_endpoints(template) if found["VpcEndpointType"] == "Gateway"]
-        assert sorted(_name_service(found) for found in gateways) == ["dynamodb", "s3"]
+        gateways = [found for found in read_endpoints(template) if found["VpcEndpointType"] == "Gateway"]
+        assert sorted(name_service(found) for found in gateways) == ["dynamodb", "s3"]
         for gateway in gateways:
             tables = [table["Ref"] for table in gateway["RouteTableIds"]]
-            assert {_subnet_of(template, table) for table in tables} == set(_list_subnets(template))
+            assert {find_subnet(template, table) for table in tables} == set(list_subnets(template))
 
 
 def test_what_costs_by_the_hour_is_off_unless_it_is_asked_for(load_template: LoadTemplate) -> None:
     for stage in ("dev", "prod"):
-        kinds = {found["VpcEndpointType"] for found in _read_endpoints(load_template(STACK, stage))}
+        kinds = {found["VpcEndpointType"] for found in read_endpoints(load_template(STACK, stage))}
         assert kinds == {"Gateway"}
 
 
 def test_each_name_of_the_settings_stands_for_its_endpoints(load_template: LoadTemplate) -> None:
     template = load_template(STACK, "full")
-    found = [found for found in _read_endpoints(template) if found["VpcEndpointType"] == "Interface"]
-    assert sorted(map(_name_service, found)) == [
+    found = [found for found in read_endpoints(template) if found["VpcEndpointType"] == "Interface"]
+    assert sorted(map(name_service, found)) == [
         "ec2messages",
         "ecr.api",
         "ecr.dkr",
@@ -225,11 +166,11 @@ def test_each_name_of_the_settings_stands_for_its_endpoints(load_template: LoadT
         "ssmmessages",
         "sts",
     ]
-    group = _find_group(template, "EndpointsGroup")
+    group = find_group(template, "EndpointsGroup")
     for endpoint in found:
         assert endpoint["PrivateDnsEnabled"] is True
         assert endpoint["SecurityGroupIds"] == [{"Fn::GetAtt": [group, "GroupId"]}]
-        assert [subnet["Ref"] for subnet in endpoint["SubnetIds"]] == _list_subnets(template)
+        assert [subnet["Ref"] for subnet in endpoint["SubnetIds"]] == list_subnets(template)
 
 
 @pytest.mark.parametrize("name", ["full", "joined"])
@@ -237,11 +178,11 @@ def test_endpoints_take_https_of_all_in_the_vpc(
     load_template: LoadTemplate, probe: dict[str, Template], name: str
 ) -> None:
     template = load_template(STACK, name) if name == "full" else probe[name]
-    group = _find_group(template, "EndpointsGroup")
-    rules = [rule for rule in _read_rules(template, "Ingress") if rule["Group"] == group]
-    assert {_ports(rule) for rule in rules} == {("tcp", 443, 443)}
+    group = find_group(template, "EndpointsGroup")
+    rules = [rule for rule in read_rules(template, "Ingress") if rule["Group"] == group]
+    assert {read_ports(rule) for rule in rules} == {("tcp", 443, 443)}
     sources = {rule.get("SourceSecurityGroupId", rule.get("CidrIp")) for rule in rules}
-    nodes = {_find_group(template, "Primary"), _find_group(template, "EmrCore")}
+    nodes = {find_group(template, "Primary"), find_group(template, "EmrCore")}
     blocks = ["10.42.0.0/16"]
     if name == "joined":
         blocks = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"]
@@ -284,7 +225,7 @@ def test_an_existing_vpc_is_taken_as_it_is(load_template: LoadTemplate) -> None:
 
 def test_an_existing_vpc_gets_what_the_settings_ask_for(probe: dict[str, Template]) -> None:
     template = probe["joined"]
-    endpoints = {_name_service(found): found for found in _read_endpoints(template)}
+    endpoints = {name_service(found): found for found in read_endpoints(template)}
     assert set(endpoints) == {"s3", "dynamodb", "sqs"}
     assert endpoints["s3"]["RouteTableIds"] == endpoints["dynamodb"]["RouteTableIds"] == ["rtb-0123abcd"]
     assert endpoints["sqs"]["SubnetIds"] == ["subnet-0123abcd"]
@@ -303,65 +244,3 @@ def test_outputs_are_what_a_deployment_asks_for(load_template: LoadTemplate, sta
         "EmrCoreSecurityGroup",
         "EmrServiceAccessSecurityGroup",
     }
-
-
-def _find_group(template: Template, id_part: str) -> str:
-    (found,) = [logical_id for logical_id in template.all(GROUP) if id_part in logical_id]
-    return found
-
-
-def _read_rules(template: Template, direction: str) -> Iterator[dict[str, Any]]:
-    """Every rule of a direction, inline or not, each with its ``Group``; groups by their logical ids."""
-    for logical_id, group in template.all(GROUP).items():
-        for rule in group["Properties"].get(f"SecurityGroup{direction}", []):
-            yield {**rule, "Group": logical_id}
-    for resource in template.all(f"{GROUP}{direction}").values():
-        rule = {
-            key: value["Fn::GetAtt"][0] if isinstance(value, dict) else value
-            for key, value in resource["Properties"].items()
-        }
-        yield {**rule, "Group": rule["GroupId"]}
-
-
-def _read_ingress(template: Template) -> set[tuple[Any, ...]]:
-    return {
-        (rule["Group"], rule["SourceSecurityGroupId"], *_ports(rule))
-        for rule in _read_rules(template, "Ingress")
-        if not rule["Group"].startswith("Endpoints")
-    }
-
-
-def _ports(rule: dict[str, Any]) -> tuple[Any, ...]:
-    return rule["IpProtocol"], rule.get("FromPort"), rule.get("ToPort")
-
-
-def _list_subnets(template: Template) -> list[str]:
-    """The subnets of clusters, as the output names them."""
-    _, ids = template.body["Outputs"]["EmrSubnetIds"]["Value"]["Fn::Join"]
-    return [subnet["Ref"] for subnet in ids]
-
-
-def _read_blocks(template: Template) -> dict[str, IPv4Network]:
-    subnets = template.all("AWS::EC2::Subnet").items()
-    return {logical_id: IPv4Network(subnet["Properties"]["CidrBlock"]) for logical_id, subnet in subnets}
-
-
-def _subnet_of(template: Template, route_table: str) -> str:
-    (found,) = [
-        str(association["Properties"]["SubnetId"]["Ref"])
-        for association in template.all("AWS::EC2::SubnetRouteTableAssociation").values()
-        if association["Properties"]["RouteTableId"] == {"Ref": route_table}
-    ]
-    return found
-
-
-def _read_endpoints(template: Template) -> list[dict[str, Any]]:
-    return [endpoint["Properties"] for endpoint in template.all(ENDPOINT).values()]
-
-
-def _name_service(endpoint: dict[str, Any]) -> str:
-    """``ecr.api`` of ``com.amazonaws.<region>.ecr.api``."""
-    name = endpoint["ServiceName"]
-    if isinstance(name, dict):
-        return str(name["Fn::Join"][1][-1]).removeprefix(".")
-    return ".".join(name.split(".")[3:])
