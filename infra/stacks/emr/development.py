@@ -27,7 +27,8 @@ class EMRStack(StageStack):
 
     EMR terminates it when it was idle for ``emr.idle_minutes``, which CloudFormation does not notice: the
     stack stays, and a deployment of it then changes nothing. To get a new cluster, destroy this stack and
-    deploy it again; it holds nothing but the cluster.
+    deploy it again; it holds nothing but the cluster. Destroy it too before a change of ``encryption``, which
+    replaces the security configuration: CloudFormation replaces nothing that another stack imports.
 
     Attributes:
         cluster: The cluster.
