@@ -23,7 +23,14 @@ from sparkdrop_local.display import (
     stdout,
 )
 from sparkdrop_local.logs import find_logs, read_lines
-from sparkdrop_local.system import DEFAULT_HOME, LocalSystem, LocalSystemError, load_running, load_system
+from sparkdrop_local.system import (
+    DEFAULT_HOME,
+    TRAIL_VARIABLE,
+    LocalSystem,
+    LocalSystemError,
+    load_running,
+    load_system,
+)
 
 app = typer.Typer(
     no_args_is_help=True, help="The whole system on this machine: AWS emulation, Spark and Airflow."
@@ -51,6 +58,9 @@ def up(
     airflow_port: Annotated[int | None, typer.Option(help="Port of Airflow.", min=1, max=65535)] = None,
     configs: Annotated[Path | None, typer.Option(help="The pipeline files.", file_okay=False)] = None,
     dags: Annotated[Path | None, typer.Option(hidden=True, file_okay=False)] = None,
+    trail: Annotated[
+        bool, typer.Option("--trail", envvar=TRAIL_VARIABLE, help="Write every call to AWS to trail.jsonl.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Start the system and keep it running until Ctrl-C, or leave it running with --detach."""
@@ -63,6 +73,7 @@ def up(
         airflow_port=airflow_port,
         configs=(configs or boot.CONFIGS).resolve(),
         dags=(dags or boot.DAGS).resolve(),
+        trail=trail,
     )
     try:
         error = _bring_up(request, detach=detach, as_json=as_json)

@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from sparkdrop_local.aws.names import AIRFLOW_KEY_ID
+
 ARGUMENTS = {
     "api-server": ["api-server"],
     # all logs are on this machine's disk, so the log servers, which listen on every interface, stay away
@@ -54,6 +56,7 @@ def _wait_for_environment(path: Path) -> dict[str, str]:
     while time.monotonic() < deadline:
         try:
             environment: dict[str, str] = json.loads(path.read_bytes())["environment"]
+            environment["AWS_ACCESS_KEY_ID"] = AIRFLOW_KEY_ID  # as whom the trail of calls knows Airflow
         except FileNotFoundError:
             time.sleep(_POLL_SECONDS)
         else:

@@ -13,6 +13,8 @@ from sparkdrop_local.processes import find
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_HOME = Path(".local")
+# set to anything but 0, it turns the trail of calls on
+TRAIL_VARIABLE = "SPARKDROP_LOCAL_TRAIL"
 
 State = Literal["starting", "ready", "stopping", "stopped", "failed"]
 ProcessState = Literal["running", "waiting"]

@@ -11,8 +11,9 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.aws import names
@@ -21,8 +22,13 @@ from sparkdrop_local.aws.clients import Clients
 from sparkdrop_local.aws.deployment import deploy
 from sparkdrop_local.aws.server import start_server
 from sparkdrop_local.aws.templates import load_templates
+from sparkdrop_local.aws.trail import FILE as TRAIL_FILE
+from sparkdrop_local.aws.trail import TrailApp
 from sparkdrop_local.emr import EmrApp, EmrSettings
 from sparkdrop_local.system import aws_file, write_private
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 log = logging.getLogger("sparkdrop_local.aws")
 
@@ -32,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sparkdrop_local.aws", description="AWS on this machine.")
     parser.add_argument("--home", type=Path, default=Path(".local"), help="the local system's folder")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--trail", action="store_true", help="write every call to trail.jsonl")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
@@ -42,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     aws_file(home).unlink(missing_ok=True)
     with ExitStack() as stack:
         try:
-            start(home, options.port, stack)
+            start(home, options.port, stack, trail=options.trail)
         except SparkdropError as error:
             sys.stderr.write(f"{error}\n")
             return 1
@@ -50,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def start(home: Path, port: int, stack: ExitStack) -> None:
+def start(home: Path, port: int, stack: ExitStack, *, trail: bool = False) -> None:
     """Serve, deploy, and say so in ``aws.json``; what is to be undone goes on the stack.
 
     Raises:
@@ -62,7 +69,10 @@ def start(home: Path, port: int, stack: ExitStack) -> None:
         templates = pool.submit(load_templates)
         moto = build_application()
         emr = stack.enter_context(EmrApp(moto, emr_settings(home)))
-        server = start_server(emr, port)
+        application: WSGIApplication = emr
+        if trail:
+            application = stack.enter_context(closing(TrailApp(emr, home / TRAIL_FILE)))
+        server = start_server(application, port)
         stack.callback(server.stop)
         emr.set_endpoint_url(server.endpoint_url)
         # only now: it takes half a second of moto's imports, beside the synthesis
@@ -83,8 +93,9 @@ def start(home: Path, port: int, stack: ExitStack) -> None:
 
 
 def emr_settings(home: Path) -> EmrSettings:
-    """EMR's settings from this process's environment, with the emulation's credentials for its steps."""
-    return EmrSettings.from_environment(home / "emr", {**os.environ, **names.ENVIRONMENT})
+    """EMR's settings from this process's environment, with credentials of their own for its steps."""
+    steps = {**names.ENVIRONMENT, "AWS_ACCESS_KEY_ID": names.JOB_KEY_ID}
+    return EmrSettings.from_environment(home / "emr", {**os.environ, **steps})
 
 
 if __name__ == "__main__":

@@ -85,8 +85,12 @@ def _send_event(account_id: str, bucket: Any, event_name: Any, key: Any) -> None
     event = build_event(account_id, bucket, getattr(event_name, "value", event_name), key)
     for bus in list(events_backends[account_id][bucket.region_name].event_buses.values()):
         for rule in list(bus.rules.values()):
-            # the rule of an archive finds its archive by its input transformer
-            rule.send_to_targets(event, transform_input=rule.managed_by is not None)
+            if rule.managed_by is None:
+                rule.send_to_targets(event, transform_input=False)
+            else:
+                # an archive's rule: it finds the archive by what its input transformer makes
+                archived: Any = {**event, "ingestion-time": event["time"]}
+                rule.send_to_targets(archived)
 
 
 def apply() -> None:
