@@ -17,7 +17,7 @@ class EmrSecurity(Construct):
     Traffic between nodes is not encrypted: EMR needs a certificate for that, and the nodes of one cluster
     talk in security groups that admit nobody else. S3 is reached by TLS.
 
-    EBS volumes are encrypted by EC2. A volume of the node's own that is no NVMe disk (older types of instance)
+    EBS volumes are encrypted by EC2. A volume of the node's own that is no NVMe disk (older instance types)
     the node encrypts with LUKS, and asks KMS for its key: such types need a way to KMS, a NAT gateway.
     https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-data-encryption-options.html
 
