@@ -46,6 +46,7 @@ class Request:
         airflow_port: the same for Airflow.
         configs: the pipeline files.
         dags: the DAG files.
+        empty: without the stacks, as an account is before `cdk bootstrap`.
         trail: with every call to AWS on record.
         aws_command: what starts the AWS emulation; ``--home`` and ``--port`` are added.
     """
@@ -56,6 +57,7 @@ class Request:
     airflow_port: int | None = None
     configs: Path = CONFIGS
     dags: Path = DAGS
+    empty: bool = False
     trail: bool = False
     aws_command: tuple[str, ...] = (sys.executable, "-m", "sparkdrop_local.aws")
 
@@ -131,6 +133,7 @@ def _build_children(request: Request, system: LocalSystem) -> Iterator[Child]:
     base = airflow.build_base_environment(os.environ)
     aws = [*request.aws_command, "--home", str(request.home), "--port", str(system.ports["aws"])]
     aws += ["--trail"] if request.trail else []
+    aws += ["--empty"] if request.empty else []
     yield Child("aws", aws, base, restarts=0)
     if system.login is None:
         return
@@ -199,6 +202,7 @@ def _launch(request: Request) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "sparkdrop_local", "up", "--home", str(request.home)]
     command += ["--configs", str(request.configs), "--dags", str(request.dags)]
     command += ["--only", "aws"] if request.only_aws else []
+    command += ["--empty"] if request.empty else []
     command += ["--trail"] if request.trail else []
     command += ["--port", str(request.aws_port)] if request.aws_port else []
     command += ["--airflow-port", str(request.airflow_port)] if request.airflow_port else []

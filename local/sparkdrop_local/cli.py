@@ -58,6 +58,12 @@ def up(
     airflow_port: Annotated[int | None, typer.Option(help="Port of Airflow.", min=1, max=65535)] = None,
     configs: Annotated[Path | None, typer.Option(help="The pipeline files.", file_okay=False)] = None,
     dags: Annotated[Path | None, typer.Option(hidden=True, file_okay=False)] = None,
+    empty: Annotated[
+        bool,
+        typer.Option(
+            "--empty", help="With --only aws: an account with nothing in it, to bootstrap and deploy to."
+        ),
+    ] = False,
     trail: Annotated[
         bool, typer.Option("--trail", envvar=TRAIL_VARIABLE, help="Write every call to AWS to trail.jsonl.")
     ] = False,
@@ -66,6 +72,8 @@ def up(
     """Start the system and keep it running until Ctrl-C, or leave it running with --detach."""
     if only not in (None, "aws"):
         raise typer.BadParameter("the only part that starts alone is `aws`", param_hint="--only")
+    if empty and only != "aws":
+        raise typer.BadParameter("Airflow needs the stacks: add --only aws", param_hint="--empty")
     request = Request(
         home=home.resolve(),
         only_aws=only == "aws",
@@ -73,6 +81,7 @@ def up(
         airflow_port=airflow_port,
         configs=(configs or boot.CONFIGS).resolve(),
         dags=(dags or boot.DAGS).resolve(),
+        empty=empty,
         trail=trail,
     )
     try:

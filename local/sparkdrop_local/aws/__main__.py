@@ -19,7 +19,7 @@ from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.aws import names
 from sparkdrop_local.aws.application import build_application
 from sparkdrop_local.aws.clients import Clients
-from sparkdrop_local.aws.deployment import deploy
+from sparkdrop_local.aws.deployment import Deployed, deploy
 from sparkdrop_local.aws.server import start_server
 from sparkdrop_local.aws.templates import load_templates
 from sparkdrop_local.aws.trail import FILE as TRAIL_FILE
@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, default=Path(".local"), help="the local system's folder")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (default: a free one)")
     parser.add_argument("--trail", action="store_true", help="write every call to trail.jsonl")
+    parser.add_argument("--empty", action="store_true", help="an account with nothing in it")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     aws_file(home).unlink(missing_ok=True)
     with ExitStack() as stack:
         try:
-            start(home, options.port, stack, trail=options.trail)
+            start(home, options.port, stack, trail=options.trail, empty=options.empty)
         except SparkdropError as error:
             sys.stderr.write(f"{error}\n")
             return 1
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def start(home: Path, port: int, stack: ExitStack, *, trail: bool = False) -> None:
+def start(home: Path, port: int, stack: ExitStack, *, trail: bool, empty: bool) -> None:
     """Serve, deploy, and say so in ``aws.json``; what is to be undone goes on the stack.
 
     Raises:
@@ -66,7 +67,7 @@ def start(home: Path, port: int, stack: ExitStack, *, trail: bool = False) -> No
     began = time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool:
         # the synthesis is a process of its own: it runs while moto is imported
-        templates = pool.submit(load_templates)
+        templates = None if empty else pool.submit(load_templates)
         moto = build_application()
         emr = stack.enter_context(EmrApp(moto, emr_settings(home)))
         application: WSGIApplication = emr
@@ -79,7 +80,9 @@ def start(home: Path, port: int, stack: ExitStack, *, trail: bool = False) -> No
         from sparkdrop_local.aws.cloudformation import backend
 
         backend.apply(server.endpoint_url)
-        deployed = deploy(Clients(server.endpoint_url), templates.result())
+        deployed = (
+            Deployed() if templates is None else deploy(Clients(server.endpoint_url), templates.result())
+        )
     announcement = {
         "endpoint_url": server.endpoint_url,
         "pid": os.getpid(),

@@ -8,10 +8,11 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from moto.cloudformation import parsing
+from moto.cloudformation import parsing, responses
 from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.utils import generate_stack_id
+from moto.cloudformation.utils import get_stack_from_s3_url as _read_template
 
 from sparkdrop_local.aws.cloudformation.catalog import find_unchangeable, find_unheld
 from sparkdrop_local.aws.cloudformation.resources import Endpoint, Resource
@@ -200,10 +201,17 @@ class _AnyAttribute:
         return True
 
 
+def read_template(template_url: str, account_id: str, partition: str) -> str:
+    """Read a template from S3: an IP address has the bucket in its path, which moto knows of localhost only."""
+    return _read_template(template_url.replace("//127.0.0.1:", "//localhost:"), account_id, partition)
+
+
 def apply(endpoint_url: str) -> None:
     """Let moto's CloudFormation work this way, on the services that listen at this address."""
     Endpoint.url = endpoint_url
-    moto: Any = parsing  # it has no hooks for any of this
+    moto: Any = responses  # which has no hooks for any of this
+    moto.get_stack_from_s3_url = read_template
+    moto = parsing
     moto.resource_class_from_type = lambda _: _AnyAttribute
     moto.parse_and_create_resource = create_resource
     moto.ResourceMap.parse_ssm_parameter = parse_ssm_parameter
