@@ -25,6 +25,18 @@ _LIST = "s3:ListBucket"
 _READ_ARTIFACTS = ("programs/*", "dependencies/*", "batches/*/manifest.json")
 _LISTED_ARTIFACTS = ("programs/*", "dependencies/*", "batches/*")
 _REPORTS = "batches/*/report.json"
+# Where a job copies what Spark cannot read in its place, an overwritten version above all; looked for and
+# emptied at every job's end.
+_STAGING = "batches/*/staging*"
+
+_WRITE = (
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:ListMultipartUploadParts",
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+)
 
 
 class SparkDataPolicy(Construct):
@@ -79,6 +91,7 @@ class SparkDataPolicy(Construct):
             (buckets.artifacts, "dependencies/*", "An archive's name holds its hash"),
             (buckets.artifacts, "batches/*/manifest.json", "A batch's folder is its id"),
             (buckets.artifacts, _REPORTS, "A batch's folder is its id"),
+            (buckets.artifacts, _STAGING, "A batch's folder is its id; copies are numbered"),
         ]
         for bucket, pattern, reason in objects:
             acknowledge_objects(self.policy, bucket, pattern, reason)
@@ -114,6 +127,7 @@ def _allow_artifacts(artifacts: s3.IBucket) -> list[iam.PolicyStatement]:
             actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(key) for key in _READ_ARTIFACTS]
         ),
         iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(_REPORTS)]),
+        iam.PolicyStatement(actions=list(_WRITE), resources=[artifacts.arn_for_objects(_STAGING)]),
     ]
 
 
@@ -124,17 +138,7 @@ def _allow_writing_output(curated: s3.IBucket) -> list[iam.PolicyStatement]:
     """
     return [
         iam.PolicyStatement(actions=[_LIST, "s3:ListBucketMultipartUploads"], resources=[curated.bucket_arn]),
-        iam.PolicyStatement(
-            actions=[
-                "s3:AbortMultipartUpload",
-                "s3:DeleteObject",
-                "s3:GetObject",
-                "s3:ListMultipartUploadParts",
-                "s3:PutObject",
-                "s3:PutObjectTagging",
-            ],
-            resources=[curated.arn_for_objects("*")],
-        ),
+        iam.PolicyStatement(actions=list(_WRITE), resources=[curated.arn_for_objects("*")]),
     ]
 
 

@@ -30,7 +30,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         "SPARKDROP_JOBS_DIR": str(jobs),
     }
     up = run_sparkdrop(
-        "local", "up", "--detach", "--home", str(home), "--configs", str(configs), "--json", env=environment
+        *("local", "up", "--detach", "--trail", "--json"),
+        *("--home", str(home), "--configs", str(configs)),
+        env=environment,
     )
     try:
         assert up.returncode == 0, up.stderr + up.stdout

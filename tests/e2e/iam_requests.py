@@ -97,16 +97,35 @@ def build_requests(
 def _build_s3(_: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
     bucket = f"arn:aws:s3:::{parameters['Bucket']}"
     if operation in _S3_BUCKET:
-        return [Request(f"s3:{_S3_BUCKET[operation]}", bucket)]
+        context = {"s3:prefix": parameters["Prefix"]} if "Prefix" in parameters else {}
+        return [Request(f"s3:{_S3_BUCKET[operation]}", bucket, context)]
     if operation == "DeleteObjects":
         keys = [entry["Key"] for entry in parameters["Delete"]["Objects"]]
         return [Request("s3:DeleteObject", f"{bucket}/{key}") for key in keys]
+    if operation in {"CopyObject", "UploadPartCopy"}:
+        return _build_copy(bucket, parameters)
     if operation not in _S3_OBJECT:
         return []
     action = _S3_OBJECT[operation]
     if parameters.get("VersionId") and action in {"GetObject", "DeleteObject"}:
         action += "Version"
     return [Request(f"s3:{action}", f"{bucket}/{parameters['Key']}")]
+
+
+def _build_copy(bucket: str, parameters: Mapping[str, Any]) -> list[Request]:
+    """Read the source, its tags too where it has any, and write the copy.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+    source, _, version = parameters["CopySource"].lstrip("/").partition("?versionId=")
+    read = ("GetObjectVersion", "GetObjectVersionTagging") if version else ("GetObject", "GetObjectTagging")
+    return [
+        *(Request(f"s3:{action}", f"arn:aws:s3:::{source}") for action in read),
+        *(
+            Request(f"s3:{action}", f"{bucket}/{parameters['Key']}")
+            for action in ("PutObject", "PutObjectTagging")
+        ),
+    ]
 
 
 def _build_sqs(account: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.listing import list_uploads
+from sparkdrop_local.aws.trail import read_trail
 
 SPARKDROP = str(Path(sys.executable).with_name("sparkdrop"))
 ENDS = {"SUCCEEDED", "FAILED", "QUARANTINED", "UNROUTED"}
@@ -184,6 +185,10 @@ class System:
             return state if state in {"success", "failed"} else None
 
         return wait_for(f"end of run {run_id} of {dag_id}", look, seconds=seconds)
+
+    def read_trail(self) -> list[dict[str, Any]]:
+        """Read every call to AWS so far; :mod:`sparkdrop_local.aws.trail` says what one has."""
+        return read_trail(self.home)
 
     def read_process(self, name: str) -> dict[str, Any]:
         done = run_sparkdrop("local", "status", "--home", str(self.home), "--json")
