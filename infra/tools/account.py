@@ -68,16 +68,16 @@ class Account:
             }
         return outputs
 
-    def list_stacks(self, stage: str) -> list[str]:
-        """The names of all stacks that carry a stage's tag and a name of ours."""
+    def list_stacks(self, stage: str) -> dict[str, str]:
+        """The states of all stacks that carry a stage's tag and a name of ours, by their names."""
         pages = self.make_client("cloudformation").get_paginator("describe_stacks").paginate()
         wanted = {"Key": "stage", "Value": stage}
-        return sorted(
-            stack["StackName"]
+        return {
+            stack["StackName"]: stack["StackStatus"]
             for page in pages
             for stack in page["Stacks"]
             if stack["StackName"].startswith(f"sparkdrop-{stage}-") and wanted in stack.get("Tags", ())
-        )
+        }
 
     def list_resources(self, stack_name: str) -> list[StackResource]:
         """What a stack holds, with what its deployed template says of their end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.settings.model import load_settings
 from infra.tools.account import reach_account
@@ -13,7 +13,7 @@ from infra.tools.deployment import say
 from infra.tools.errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from infra.tools.account import Account
@@ -44,18 +44,20 @@ def destroy_stage(
         ToolError: A step failed, or nobody is there to say yes.
     """
     account = reach_account(load_settings(stage).region)
-    chosen = _find_deployed(account, stage, synthesize(stage, assembly, destroy_data=destroy_data))
+    stacks = synthesize(stage, assembly, destroy_data=destroy_data)
+    states = account.list_stacks(stage)
+    chosen = _choose_deployed(account, stage, stacks, states)
     ids = [stack.id for stack in chosen]
     data = "its data too" if destroy_data else "its data is kept"
     confirm(f"delete {', '.join(ids)} of account {account.number}, {account.region}; {data}", stage, yes=yes)
-    if destroy_data:
-        update = ["deploy", *ids, "--exclusively", "--require-approval", "never"]
-        run_cli(update, region=account.region, assembly=assembly)
+    # what an earlier run could not delete takes no update, and has the policy already
+    update = [stack.id for stack in chosen if states[stack.name] != "DELETE_FAILED"]
+    if destroy_data and update:
+        command = ["deploy", *update, "--exclusively", "--require-approval", "never"]
+        run_cli(command, region=account.region, assembly=assembly)
     resources = [resource for stack in chosen for resource in account.list_resources(stack.name)]
-    for resource in resources:
-        if destroy_data and resource.type == BUCKET and not resource.kept:
-            say(f"emptying {resource.name}")
-            empty_bucket(account, resource.name)
+    if destroy_data:
+        empty_buckets(account, [one.name for one in resources if one.type == BUCKET and not one.kept])
     run_cli(["destroy", *ids, "--force"], region=account.region, assembly=assembly)
     kept: dict[str, list[str]] = {}
     for resource in sorted(resources, key=lambda one: (one.type, one.name)):
@@ -64,10 +66,9 @@ def destroy_stage(
     return kept
 
 
-def _find_deployed(
-    account: Account, stage: str, stacks: Sequence[SynthesizedStack]
+def _choose_deployed(
+    account: Account, stage: str, stacks: Sequence[SynthesizedStack], present: Collection[str]
 ) -> list[SynthesizedStack]:
-    present = account.list_stacks(stage)
     if not present:
         raise ToolError(f"stage {stage} has no stack in account {account.number}, {account.region}")
     if left := sorted(set(present) - {stack.name for stack in stacks}):
@@ -95,20 +96,33 @@ def confirm(what: str, stage: str, *, yes: bool) -> None:
         raise ToolError("nothing was deleted")
 
 
-def empty_bucket(account: Account, name: str) -> None:
-    """Delete every version of every object; CloudFormation deletes only empty buckets."""
+def empty_buckets(account: Account, names: Sequence[str]) -> None:
+    """Delete every version of every object; CloudFormation deletes only empty buckets.
+
+    Raises:
+        ToolError: S3 refuses to delete an object.
+    """
     client = account.make_client("s3")
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
-        found = [
-            {"Key": entry["Key"], "VersionId": entry["VersionId"]}
-            for kind in ("Versions", "DeleteMarkers")
-            for entry in page.get(kind, ())
-        ]
-        if not found:
-            continue
-        answer = client.delete_objects(Bucket=name, Delete={"Objects": found, "Quiet": True})
-        if errors := answer.get("Errors"):
-            raise ToolError(f"s3://{name}/{errors[0]['Key']} cannot be deleted: {errors[0]['Message']}")
+    # first of all, because what is done to a bucket from now on would be logged into another
+    for name in names:
+        client.put_bucket_logging(Bucket=name, BucketLoggingStatus={})
+    for name in names:
+        say(f"emptying {name}")
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
+            _delete_versions(client, name, page)
+
+
+def _delete_versions(client: Any, bucket: str, page: Mapping[str, Any]) -> None:  # noqa: ANN401 - boto3's
+    found = [
+        {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+        for kind in ("Versions", "DeleteMarkers")
+        for entry in page.get(kind, ())
+    ]
+    if not found:
+        return
+    answer = client.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
+    if errors := answer.get("Errors"):
+        raise ToolError(f"s3://{bucket}/{errors[0]['Key']} cannot be deleted: {errors[0]['Message']}")
 
 
 def describe_kept(kept: dict[str, list[str]]) -> Sequence[str]:

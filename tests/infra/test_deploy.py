@@ -295,6 +295,37 @@ def test_with_both_switches_the_buckets_are_emptied_first(stand_in: StandIn, acc
     assert uploads not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
 
 
+def test_buckets_are_no_longer_logged_when_they_are_emptied(account: Account) -> None:
+    client = account.make_client("s3")
+    for name in ("the-logs", "the-data"):
+        client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    grantee = {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/s3/LogDelivery"}
+    owner = client.get_bucket_acl(Bucket="the-logs")["Owner"]
+    grants = [{"Grantee": grantee, "Permission": permission} for permission in ("WRITE", "READ_ACP")]
+    client.put_bucket_acl(Bucket="the-logs", AccessControlPolicy={"Grants": grants, "Owner": owner})
+    logging = {"LoggingEnabled": {"TargetBucket": "the-logs", "TargetPrefix": "access/"}}
+    client.put_bucket_logging(Bucket="the-data", BucketLoggingStatus=logging)
+    upload_something(account, "the-data")
+    assert client.list_objects_v2(Bucket="the-logs")["KeyCount"] > 0
+    removal.empty_buckets(account, ["the-logs", "the-data"])
+    assert "LoggingEnabled" not in client.get_bucket_logging(Bucket="the-data")
+    for name in ("the-logs", "the-data"):
+        client.delete_bucket(Bucket=name)
+
+
+def test_what_an_earlier_run_could_not_delete_is_not_deployed_again(
+    stand_in: StandIn, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.deploy_stage("dev", assembly=stand_in.folder)
+    states = account.list_stacks("dev") | {"sparkdrop-dev-s3stack": "DELETE_FAILED"}
+    monkeypatch.setattr(type(account), "list_stacks", lambda *_: states)
+    removal.destroy_stage("dev", yes=True, destroy_data="dev", assembly=stand_in.folder)
+    update, destroy = stand_in.commands[-2:]
+    assert "S3Stack" not in update
+    assert "EventsStack" in update
+    assert "S3Stack" in destroy
+
+
 def test_a_bucket_that_outlives_its_stack_is_never_emptied(stand_in: StandIn, account: Account) -> None:
     stand_in.always_kept = ("UploadsBucket",)
     deployed = deployment.deploy_stage("dev", assembly=stand_in.folder)
@@ -311,10 +342,10 @@ def test_nothing_is_emptied_without_the_second_switch(
 ) -> None:
     deployment.deploy_stage("dev", destroy_data="dev", assembly=stand_in.folder)
     emptied: list[str] = []
-    monkeypatch.setattr(removal, "empty_bucket", lambda _, name: emptied.append(name))
+    monkeypatch.setattr(removal, "empty_buckets", lambda _, names: emptied.extend(names))
     removal.destroy_stage("dev", yes=True, assembly=stand_in.folder)
     assert emptied == []
-    assert account.list_stacks("dev") == []
+    assert account.list_stacks("dev") == {}
 
 
 @pytest.mark.parametrize(
