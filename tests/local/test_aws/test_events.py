@@ -112,7 +112,8 @@ def test_deleting_and_other_buckets_are_no_arrival(emulation: Emulation) -> None
     s3 = emulation.client("s3")
     put(emulation, "flights/gone.csv")
     emulation.receive()
-    s3.delete_object(Bucket=emulation.uploads, Key="flights/gone.csv")
+    marker = s3.delete_object(Bucket=emulation.uploads, Key="flights/gone.csv")["VersionId"]
+    s3.delete_object(Bucket=emulation.uploads, Key="flights/gone.csv", VersionId=marker)
     s3.put_object(Bucket=emulation.environment["SPARKDROP_CURATED_BUCKET"], Key="x", Body=b"")
     assert emulation.receive(wait_seconds=1) == []
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.utils import unix_time
 from moto.events.models import events_backends
 from moto.s3 import notifications
+from moto.s3.models import FakeDeleteMarker
 from moto.s3.notifications import S3NotificationEvent
 
 if TYPE_CHECKING:
@@ -50,12 +51,10 @@ _sequence = _Sequence()
 # bucket and key are moto's own classes, which carry no types
 def build_event(account_id: str, bucket: Any, event_name: str, key: Any) -> EventMessageType:  # noqa: ANN401
     """Build the event of one object; ``time`` is in Unix seconds, which moto's targets write as ISO 8601."""
-    stored = {
-        "key": key.name,
-        "size": key.size,
-        "etag": key.etag.strip('"'),
-        "sequencer": _sequence.take(),
-    }
+    stored = {"key": key.name, "sequencer": _sequence.take()}
+    # the end of a delete marker, which has no bytes, is an event too
+    if not isinstance(key, FakeDeleteMarker):
+        stored |= {"size": key.size, "etag": key.etag.strip('"')}
     if bucket.is_versioned:
         stored["version-id"] = key.version_id
     return {
