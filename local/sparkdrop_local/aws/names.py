@@ -14,8 +14,6 @@ ENVIRONMENT = {
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
 }
-EMR_SERVICE_ROLE = "SparkdropEmrService"
-EMR_INSTANCE_PROFILE = "SparkdropEmrInstance"
 # Who asks, as the trail of calls tells it: CloudFormation for a stack, Airflow's processes, steps' programs.
 CLOUDFORMATION_KEY_ID = "sparkdrop-cloudformation"
 AIRFLOW_KEY_ID = "sparkdrop-airflow"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkdrop_local.aws.completion import check_template
+from sparkdrop_local.aws.deployment import find_reason
 from sparkdrop_local.aws.errors import EmulationError
 from sparkdrop_local.aws.templates import StackTemplate, hash_sources, load_templates
 
@@ -31,8 +31,8 @@ def physical_ids(emulation: Emulation, templates: list[StackTemplate]) -> dict[s
     return {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
         for template in templates
+        if emulation.announcement["stacks"][template.id] == "deployed"
         for resource in cloudformation.describe_stack_resources(StackName=template.name)["StackResources"]
-        if "LogicalResourceId" in resource  # moto lists what it skipped as nothing
     }
 
 
@@ -202,33 +202,68 @@ def test_the_roles_that_a_job_flow_names_are_there(emulation: Emulation) -> None
     assert len(profile["InstanceProfile"]["Roles"]) == 1
 
 
-def test_a_template_that_cannot_be_held_is_refused_with_every_reason() -> None:
+def test_a_needed_stack_that_cannot_be_held_is_an_error_and_another_is_left_out_with_every_reason() -> None:
     body = {
         "Resources": {
-            "Mail": {"Type": "AWS::SNS::Topic"},
+            "Mail": {"Type": "AWS::SES::Template"},
             "Box": {"Type": "AWS::S3::Bucket", "Properties": {"Tags": [], "ReplicationConfiguration": {}}},
+            "Api": {"Type": "AWS::ApiGateway::RestApi"},
+            "Stage": {"Type": "AWS::ApiGateway::Stage"},
         }
     }
-    with pytest.raises(EmulationError) as caught:
-        check_template(StackTemplate(name="later", body=body))
-    said = str(caught.value)
-    assert "stack later" in said
-    assert "Mail: AWS::SNS::Topic" in said
+    said = find_reason(StackTemplate(name="later", body=body, id="LaterStack"), {})
+    assert said is not None
+    assert "Mail: AWS::SES::Template" in said
     assert "Box: AWS::S3::Bucket.ReplicationConfiguration" in said
+    assert "AWS::ApiGateway (2): no request would reach a handler" in said
     assert "Tags" not in said
+    with pytest.raises(EmulationError, match=r"stack later: .*AWS::SES::Template"):
+        find_reason(StackTemplate(name="later", body=body, id="EventsStack"), {})
 
 
-def test_templates_are_synthesized_once_per_content(templates: list[StackTemplate], tmp_path: Path) -> None:
-    assert [template.name for template in templates] == ["sparkdrop-dev-s3", "sparkdrop-dev-events"]
+def test_a_stack_is_left_out_with_what_it_depends_on() -> None:
+    template = StackTemplate(name="second", body={}, id="SecondStack", dependencies=("FirstStack",))
+    assert find_reason(template, {"FirstStack": "no power"}) == "needs FirstStack"
+    assert find_reason(template, {"FirstStack": "deployed"}) is None
+
+
+def test_templates_are_synthesized_once_per_content(templates: list[StackTemplate]) -> None:
+    assert {"S3Stack", "EventsStack", "EMRRolesStack", "NetworkStack"} <= {one.id for one in templates}
+    names = [template.name for template in templates]
+    assert names.index("sparkdrop-dev-s3") < names.index("sparkdrop-dev-events")
     assert load_templates() == templates
-    (tmp_path / "stacks").mkdir()
-    file = tmp_path / "stacks" / "s3.py"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "infra/stacks/s3.py",
+        "plugins/sparkdrop/core/batch.py",
+        "plugins/sparkdrop/aws/ledger.py",
+        "include/emr_configs/_defaults.yaml",
+        "include/spark_jobs/requirements.txt",
+        "plugins/sparkdrop/configs.py",
+    ],
+)
+def test_what_a_template_is_made_of_is_in_its_hash(tmp_path: Path, source: str) -> None:
+    file = tmp_path / source
+    file.parent.mkdir(parents=True)
     file.write_text("one")
     before = hash_sources(tmp_path, "dev")
     assert hash_sources(tmp_path, "dev") == before
     assert hash_sources(tmp_path, "prod") != before
     file.write_text("two")
     assert hash_sources(tmp_path, "dev") != before
+
+
+@pytest.mark.parametrize(
+    "other", ["infra/node_modules/a.js", "infra/__pycache__/a.pyc", "plugins/sparkdrop/cli/main.py"]
+)
+def test_what_no_template_is_made_of_is_not_in_the_hash(tmp_path: Path, other: str) -> None:
+    before = hash_sources(tmp_path, "dev")
+    (tmp_path / other).parent.mkdir(parents=True)
+    (tmp_path / other).write_text("one")
+    assert hash_sources(tmp_path, "dev") == before
 
 
 def test_a_stage_without_settings_is_the_synthesis_own_message(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation import parsing, responses
-from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
+from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.utils import generate_stack_id
 from moto.cloudformation.utils import get_stack_from_s3_url as _read_template
+from moto.core.responses import ActionResult, EmptyResult
 
 from sparkdrop_local.aws.cloudformation.catalog import find_unchangeable, find_unheld
 from sparkdrop_local.aws.cloudformation.resources import Endpoint, Resource
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from moto.cloudformation.parsing import ResourceMap
+    from moto.cloudformation.responses import CloudFormationResponse
 
 _turn = RLock()
 _create_change_set = CloudFormationBackend.create_change_set
@@ -85,7 +87,9 @@ def create_change_set(
     with _turn:
         before = None
         if options["change_set_type"] == "UPDATE":
-            before = self.get_stack(stack_name).template_dict
+            stack = self.get_stack(stack_name)
+            before = stack.template_dict
+            options["parameters"] = _restore_names(stack, options["parameters"])
         else:
             _forget_reviewed(self, stack_name)
         check_template(Stack.parse_template(template), before)
@@ -95,17 +99,21 @@ def create_change_set(
         return answer
 
 
-def delete_change_set(self: CloudFormationBackend, change_set_name: str) -> None:
-    """Delete a change set; one that is not there is no error: the CDK CLI asks before it makes its own."""
-    for change_set_id, change_set in reversed(self.change_sets.items()):
-        if change_set_name in (change_set_id, change_set.change_set_name):
-            del self.change_sets[change_set_id]
-            return
+def delete_change_set(self: CloudFormationResponse) -> ActionResult:
+    """Delete a stack's change set; one that is not there is no error."""
+    backend = self.cloudformation_backend
+    try:
+        found = _find_change_set(backend, self._get_param("ChangeSetName"), self._get_param("StackName"))
+    except ChangeSetNotFoundError:
+        return EmptyResult()
+    del backend.change_sets[found.change_set_id]
+    return EmptyResult()
 
 
-def describe_change_set(self: CloudFormationBackend, change_set_name: str) -> ChangeSet:
-    """Find a change set by its ARN or its name; the newest of that name."""
-    return _find_change_set(self, change_set_name, None)
+def describe_change_set(self: CloudFormationResponse) -> ActionResult:
+    """Describe a stack's change set: the CDK CLI calls those of all stacks by one name."""
+    name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
+    return ActionResult(_find_change_set(self.cloudformation_backend, name, stack))
 
 
 def execute_change_set(
@@ -154,6 +162,11 @@ def delete_stack(self: CloudFormationBackend, name_or_stack_id: str) -> None:
             if take_down(stack, retained=True) is None:
                 del self.stacks[stack.stack_id]
                 self.deleted_stacks[stack.stack_id] = stack
+                # a later stack of this name would be taken to have them, and the CDK CLI waits for their end
+                for change_set in [
+                    one for one in self.change_sets.values() if one.stack_id == stack.stack_id
+                ]:
+                    del self.change_sets[change_set.change_set_id]
                 publish_exports(self, stack, ())
                 tell(stack, "DELETE_COMPLETE")
 
@@ -165,14 +178,29 @@ def _forget_reviewed(backend: CloudFormationBackend, name: str) -> None:
             del backend.stacks[stack.stack_id]
 
 
+def _restore_names(stack: Stack, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Keep what was given for SSM's parameters: moto's "previous value" is what was read under that name."""
+    slots, read = stack.template_dict.get("Parameters", {}), stack.resource_map.resolved_parameters
+    restored = dict(parameters)
+    for name, value in parameters.items():
+        if slots.get(name, {}).get("Type", "").startswith("AWS::SSM::") and value == read.get(name):
+            del restored[name]
+            restored |= {name: stack.parameters[name]} if name in stack.parameters else {}
+    return restored
+
+
 def _find_change_set(backend: CloudFormationBackend, name: str, stack: str | None) -> ChangeSet:
-    """By its ARN, or by its name and its stack's: the CLI gives all of a stack's change sets one name."""
+    """Find by its ARN, or by its name and its stack's, the newest first."""
     for change_set in reversed(backend.change_sets.values()):
         if change_set.change_set_id == name:
             return change_set
-        if change_set.change_set_name == name and stack in (None, change_set.stack_name, change_set.stack_id):
+        if change_set.change_set_name == name and stack in {
+            None,
+            change_set.stack_name,
+            change_set.stack_id,
+        }:
             return change_set
-    raise ValidationError(name)
+    raise ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
 
 
 def parse_ssm_parameter(self: ResourceMap, value: str, value_type: str) -> Any:  # noqa: ANN401 - moto's signature
@@ -193,6 +221,12 @@ def _list_resources(self: Stack) -> list[Resource]:
     return list_made(self)[::-1]
 
 
+class ChangeSetNotFoundError(CloudFormationError):
+    """A stack has no change set of this name."""
+
+    code = "ChangeSetNotFound"
+
+
 class _AnyAttribute:
     """What moto asks for a type's attributes before anything is made; the resource itself knows."""
 
@@ -202,7 +236,7 @@ class _AnyAttribute:
 
 
 def read_template(template_url: str, account_id: str, partition: str) -> str:
-    """Read a template from S3: an IP address has the bucket in its path, which moto knows of localhost only."""
+    """Read a template from S3: an IP has the bucket in its path, as moto knows of localhost only."""
     return _read_template(template_url.replace("//127.0.0.1:", "//localhost:"), account_id, partition)
 
 
@@ -210,6 +244,8 @@ def apply(endpoint_url: str) -> None:
     """Let moto's CloudFormation work this way, on the services that listen at this address."""
     Endpoint.url = endpoint_url
     moto: Any = responses  # which has no hooks for any of this
+    moto.CloudFormationResponse.delete_change_set = delete_change_set
+    moto.CloudFormationResponse.describe_change_set = describe_change_set
     moto.get_stack_from_s3_url = read_template
     moto = parsing
     moto.resource_class_from_type = lambda _: _AnyAttribute
@@ -220,8 +256,6 @@ def apply(endpoint_url: str) -> None:
     for function in (
         create_stack,
         create_change_set,
-        delete_change_set,
-        describe_change_set,
         execute_change_set,
         update_stack,
         delete_stack,

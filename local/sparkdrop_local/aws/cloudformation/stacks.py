@@ -38,7 +38,6 @@ def bring_up(backend: CloudFormationBackend, stack: Stack) -> None:
         log.info("stack %s: %s", stack.name, error)
         tell(stack, "ROLLBACK_IN_PROGRESS", reason=str(error))
         take_down(stack, retained=False)
-        stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
         tell(stack, "ROLLBACK_COMPLETE", reason=str(error))
     else:
         tell(stack, "CREATE_COMPLETE")
@@ -69,6 +68,8 @@ def change(
 
 def take_down(stack: Stack, *, retained: bool) -> str | None:
     """Delete what was made; answers why that failed."""
+    # its values are not asked for any more: being asked for is what makes a resource
+    stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
     for resource in list_made(stack):
         try:
             _delete(stack, resource, retained=retained)
@@ -96,6 +97,10 @@ def create_resource(
         return None
     resource = Resource(logical_id, resource_json["Type"], region_name)
     stack = cloudformation_backends[account_id][region_name].get_stack(resources_map.stack_id)
+    if not stack.status.endswith("_IN_PROGRESS"):
+        raise ValidationError(
+            message=f"{logical_id} of {stack.name} is not there: the stack is {stack.status}"
+        )
     try:
         resource.create(stack.name, resource_json, resources_map)
     except Exception as error:
