@@ -13,7 +13,7 @@ import pytest
 
 from sparkdrop_local.aws.names import AIRFLOW_KEY_ID, JOB_KEY_ID
 from sparkdrop_local.aws.templates import load_templates
-from tests.e2e.iam_requests import Account, build_requests
+from tests.e2e.iam_requests import Account, UnmappedCallError, build_requests
 from tests.e2e.system import System, wait_for
 from tests.infra.iam.simulator import Caller, Request, decide
 from tests.infra.iam.templates import ACCOUNT, Stage, read_role_policies
@@ -189,3 +189,9 @@ def _take_out(policy: Any, action: str) -> dict[str, Any]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         statement["Action"] = [one for one in actions if one != action] or ["s3:GetBucketWebsite"]
     return left
+
+
+def test_a_call_that_nobody_has_mapped_is_named(account: Account) -> None:
+    for service, operation in (("s3", "PutBucketPolicy"), ("sqs", "PurgeQueue"), ("sts", "AssumeRole")):
+        with pytest.raises(UnmappedCallError, match=f"{service}:{operation}"):
+            build_requests(account, service, operation, {"Bucket": "b"})
