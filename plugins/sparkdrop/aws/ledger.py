@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from sparkdrop.aws.inbox import Inbox
 from sparkdrop.aws.invocations import InvocationRecord, Invocations, Progress
 from sparkdrop.aws.items import (
     BatchState,
@@ -23,11 +24,9 @@ from sparkdrop.aws.items import (
     chunk_key,
     format_time,
     inbox_key,
-    inbox_partitions,
     marshal,
     open_batch_key,
     parse_chunk_text,
-    parse_entry,
     upload_key,
 )
 from sparkdrop.aws.records import BatchHead, RunKey, UploadOutcome, parse_head
@@ -47,7 +46,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger:
+class Ledger(Inbox):
     """What may happen to uploads and batches."""
 
     def __init__(
@@ -57,28 +56,10 @@ class Ledger:
         client: "DynamoDBClient | None" = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self.table = Table(table, client or boto3.client("dynamodb"))
-        self.now = clock
+        super().__init__(Table(table, client or boto3.client("dynamodb")), clock)
         self.invocations = Invocations(self.table, self.now)
 
     # inbox
-
-    def record(self, pipeline: str, entries: Iterable[InboxEntry]) -> None:
-        """Put entries into a pipeline's inbox. Recording one twice is harmless: its claim decides."""
-        now = self.now()
-        unique = {(entry.upload_id, entry.attempt): entry for entry in entries}
-        self.table.batch_write(
-            [
-                {"PutRequest": {"Item": marshal(build_inbox_item(pipeline, entry, now))}}
-                for entry in unique.values()
-            ]
-        )
-
-    def drop(self, pipeline: str, entries: Iterable[InboxEntry]) -> None:
-        """Take entries out of an inbox without claiming them."""
-        self.table.batch_write(
-            [{"DeleteRequest": {"Key": marshal(inbox_key(pipeline, entry))}} for entry in entries]
-        )
 
     def drop_over(self, pipeline: str, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
         """Drop the entries whose attempt was claimed before; the answer is those that can be claimed now.
@@ -99,46 +80,9 @@ class Ledger:
         self.drop(pipeline, over)
         return claimable
 
-    def read_inbox(self, pipeline: str, limit: int, *, invoked_only: bool = False) -> list[InboxEntry]:
-        """Read what waits and is due, oldest first: at least `limit` entries where there are as many.
-
-        Args:
-            pipeline: whose inbox.
-            limit: how many.
-            invoked_only: leave out what merely landed.
-        """
-        shards = (
-            self._read_shard(partition, limit, invoked_only) for partition in inbox_partitions(pipeline)
-        )
-        return sorted((entry for shard in shards for entry in shard), key=lambda entry: entry.upload_id)
-
-    def find_unrecorded(self, pipeline: str, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
-        """Find those of these entries that do not wait in the inbox already."""
-        keys = [inbox_key(pipeline, entry) for entry in entries]
-        known = {item["sk"] for item in self.table.batch_get(keys)}
-        return [entry for entry, key in zip(entries, keys, strict=True) if key["sk"] not in known]
-
     def is_waiting(self, pipeline: str, *, invoked_only: bool = False) -> bool:
         """Whether an invocation waits, or anything in the inbox is due."""
-        partitions = inbox_partitions(pipeline)
-        return self.invocations.is_waiting(pipeline) or any(
-            self._read_shard(partition, 1, invoked_only) for partition in partitions
-        )
-
-    def _read_shard(self, partition: str, limit: int, invoked_only: bool) -> list[InboxEntry]:  # noqa: FBT001 - a private helper
-        found: list[InboxEntry] = []
-        due = "(attribute_not_exists(not_before) OR not_before <= :now)"
-        pages = self.table.query_pages(
-            partition,
-            where=f"{due} AND attribute_exists(invocation_id)" if invoked_only else due,
-            values={":now": self.now().timestamp()},
-            page=max(limit, 25),
-        )
-        for page in pages:
-            found.extend(map(parse_entry, page))
-            if len(found) >= limit:
-                break
-        return found
+        return self.invocations.is_waiting(pipeline) or self.holds(pipeline, invoked_only=invoked_only)
 
     # batches
 
