@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import StartPython
@@ -24,6 +26,21 @@ STACKS = (
     "NetworkStack",
     "S3Stack",
 )
+# Where the settings ask for a development cluster.
+WITH_CLUSTER = ("dev", "full")
+WITHOUT_CLUSTER = ("prod", "existing")
+
+# What holds something that cannot be made again.
+STATEFUL = {
+    "AWS::Cognito::UserPool",
+    "AWS::DynamoDB::Table",
+    "AWS::ECR::Repository",
+    "AWS::Events::Archive",
+    "AWS::KMS::Key",
+    "AWS::S3::Bucket",
+}
+# Nothing lies under the alerts' key: a message is gone once it is delivered.
+STATELESS_KEY = "AlertsKey"
 
 # In one process, because Node's start is what costs: both switches, then an unsafe bucket beside the stacks.
 PROBE = """
@@ -50,12 +67,20 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """
+# Every kind of thing that holds data.
+SCRATCH = """
+owner: me
+cost_centre: none
+destroy_data: true
+encryption: kms
+api: {authorizer: cognito}
+"""
 
 
 @pytest.fixture(scope="session")
 def probe(tmp_path_factory: pytest.TempPathFactory, start_python: StartPython) -> tuple[Path, str]:
     settings, output = tmp_path_factory.mktemp("settings"), tmp_path_factory.mktemp("probe")
-    (settings / "scratch.yaml").write_text("owner: me\ncost_centre: none\ndestroy_data: true\n")
+    (settings / "scratch.yaml").write_text(SCRATCH)
     process = start_python("-c", PROBE, str(settings), str(output))
     text, _ = process.communicate(timeout=120)
     assert process.returncode == 0, text
@@ -64,10 +89,37 @@ def probe(tmp_path_factory: pytest.TempPathFactory, start_python: StartPython) -
 
 def test_the_same_sources_give_the_same_templates_byte_by_byte(assemblies: tuple[Path, Path]) -> None:
     first, second = assemblies[0] / "dev", assemblies[1]
-    names = sorted(file.name for file in first.glob("*.template.json"))
-    assert [name.removesuffix(".template.json") for name in names] == sorted(STACKS)
-    for name in names:
+    assert _list_stacks(first) == _list_stacks(second) == set(STACKS)
+    for stack in STACKS:
+        name = f"{stack}.template.json"
         assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+@pytest.mark.parametrize("stage", [*WITH_CLUSTER, *WITHOUT_CLUSTER])
+def test_a_stage_has_every_stack_and_a_cluster_where_it_asks_for_one(
+    assemblies: tuple[Path, Path], stage: str
+) -> None:
+    expected = set(STACKS) - (set() if stage in WITH_CLUSTER else {"EMRStack"})
+    assert _list_stacks(assemblies[0] / stage) == expected
+
+
+@pytest.mark.parametrize("stage", [*WITH_CLUSTER, *WITHOUT_CLUSTER])
+def test_every_stack_and_all_that_takes_tags_says_whose_it_is(
+    assemblies: tuple[Path, Path], stage: str
+) -> None:
+    folder = assemblies[0] / stage
+    owner, cost_centre = ("me", "none") if stage in ("full", "existing") else ("data-platform", "sparkdrop")
+    tags = {"stage": stage, "owner": owner, "cost-centre": cost_centre}
+    artifacts = json.loads((folder / "manifest.json").read_bytes())["artifacts"]
+    for stack in _list_stacks(folder):
+        assert artifacts[stack]["properties"]["tags"] == tags
+    bare = [
+        name
+        for name, resource in _read_resources(folder)
+        if (key := _find_tags_property(resource["Type"]))
+        and not tags.items() <= _read_tags(resource.get("Properties", {}).get(key, [])).items()
+    ]
+    assert bare == []
 
 
 def test_stacks_are_named_by_stage_and_the_events_follow_the_buckets(assemblies: tuple[Path, Path]) -> None:
@@ -86,19 +138,47 @@ def test_an_unsafe_resource_cannot_be_synthesized(probe: tuple[Path, str]) -> No
 
 
 def test_data_is_destroyed_only_where_file_and_command_line_say_so(probe: tuple[Path, str]) -> None:
-    assert _policies(probe[0] / "kept") == {"Retain"}
-    assert _policies(probe[0] / "destroyed") == {"Delete"}
+    assert _read_policies(probe[0] / "kept") == {kind: {"Retain"} for kind in STATEFUL}
+    assert _read_policies(probe[0] / "destroyed") == {kind: {"Delete"} for kind in STATEFUL}
+
+
+def test_production_keeps_its_data(assemblies: tuple[Path, Path]) -> None:
+    assert _read_policies(assemblies[0] / "prod") == {kind: {"Retain"} for kind in STATEFUL}
 
 
 def test_destroying_another_stage_than_the_settings_allow_is_refused(probe: tuple[Path, str]) -> None:
     assert probe[1].startswith("ConfigError scratch.yaml: destroy_data: ")
 
 
-def _policies(folder: Path) -> set[str]:
-    stateful = {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}
-    return {
-        resource["DeletionPolicy"]
-        for file in folder.glob("*.template.json")
-        for resource in json.loads(file.read_bytes())["Resources"].values()
-        if resource["Type"] in stateful
-    }
+def _list_stacks(folder: Path) -> set[str]:
+    return {file.name.removesuffix(".template.json") for file in folder.glob("*.template.json")}
+
+
+def _read_resources(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted(folder.glob("*.template.json")):
+        for logical_id, resource in json.loads(file.read_bytes())["Resources"].items():
+            yield f"{file.name.partition('.')[0]}.{logical_id}", resource
+
+
+def _read_policies(folder: Path) -> dict[str, set[str]]:
+    """What becomes of data when its stack is deleted, and of what is replaced: policies by type."""
+    found: dict[str, set[str]] = {}
+    for name, resource in _read_resources(folder):
+        if resource["Type"] in STATEFUL and STATELESS_KEY not in name:
+            policies = {resource["DeletionPolicy"], resource["UpdateReplacePolicy"]}
+            found.setdefault(resource["Type"], set()).update(policies)
+    return found
+
+
+def _find_tags_property(resource_type: str) -> str | None:
+    """The property that takes a type's tags, by CloudFormation's own schemas; None where it takes none."""
+    schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
+    # where a schema says nothing, its type takes none
+    tagging = schema.get("tagging", {"taggable": False})
+    if not tagging["taggable"]:
+        return None
+    return str(tagging.get("tagProperty", "/properties/Tags")).rpartition("/")[2]
+
+
+def _read_tags(tags: list[dict[str, str]] | dict[str, str]) -> dict[str, str]:
+    return tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
