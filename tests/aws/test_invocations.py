@@ -378,6 +378,30 @@ def test_of_two_runs_at_the_same_turn_one_moves_the_invocation(ledger, source):
     assert ledger.invocations.read(record.invocation_id).position == "f/2"
 
 
+def test_a_run_that_slept_through_a_piece_asks_for_nothing_of_it_again(ledger, source, monkeypatch):
+    put(source, "f/1", "f/2", "f/3")
+    record = invoke(ledger, "f/")
+    stale = [ledger.invocations.read_next("flights")]
+    settle(ledger, claim(ledger, source, TWO))
+    read_next = ledger.invocations.read_next
+    monkeypatch.setattr(
+        ledger.invocations, "read_next", lambda name: stale.pop() if stale else read_next(name)
+    )
+    assert keys(claim(ledger, source, TWO)) == ["f/3"]
+    assert ledger.read_inbox("flights", 9) == []
+    assert len(ledger.invocations.read_batch_ids(record.invocation_id)) == 2
+
+
+def test_what_two_invocations_wait_for_again_is_two_batches(ledger, source):
+    put(source, "a.csv", "b.csv")
+    for number, key in enumerate(["a.csv", "b.csv"]):
+        invoke(ledger, key, str(number), key=key)
+        settle(ledger, claim(ledger, source), UploadState.PENDING)
+    claims = [claim(ledger, source) for _ in range(2)]
+    found = {(*keys(claimed), *claimed.head.arguments) for claimed in claims}
+    assert found == {("a.csv", "0"), ("b.csv", "1")}
+
+
 def test_two_pieces_in_one_millisecond_have_two_turns(ledger, source):
     put(source, "f/1", "f/2", "f/3")
     record = invoke(ledger, "f/")
