@@ -169,6 +169,10 @@ def _join(request: Request, running: LocalSystem, *, as_json: bool) -> None:
             f"AWS alone is up in {request.home}: stop it with `sparkdrop local down` first"
         )
     ready = boot.start_detached(request)
+    if request.empty and ready.stacks:
+        raise LocalSystemError(
+            f"an account with stacks is up in {request.home}: stop it with `sparkdrop local down` first"
+        )
     if not as_json:
         stderr.print("already up")
     print_system(ready, as_json=as_json)

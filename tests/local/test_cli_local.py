@@ -109,6 +109,7 @@ def test_a_dead_supervisor_is_not_up_whatever_its_file_says(system):
     ("arguments", "named"),
     [
         (["up", "--only", "spark"], "--only"),
+        (["up", "--empty"], "--empty"),
         (["up", "--port", "70000"], "--port"),
         (["logs", "sheduler"], "PROCESS"),
     ],
@@ -176,3 +177,19 @@ def test_the_group_joins_another_command():
 
     assert said.exit_code == 0
     assert {"up", "down", "status", "env", "logs"} <= set(said.stdout.split())
+
+
+def test_status_says_why_a_stack_is_not_here(system: LocalSystem) -> None:
+    stacks = {"S3Stack": "deployed", "ApiStack": "no request [would] reach a handler"}
+    system.model_copy(update={"stacks": stacks}).save()
+    said = invoke("status", "--home", str(system.home)).stdout
+    assert "ApiStack is not here: no request [would] reach a handler" in said
+    assert "S3Stack is not here" not in said
+    assert json.loads(invoke("status", "--home", str(system.home), "--json").stdout)["stacks"] == stacks
+
+
+def test_an_empty_account_is_not_what_is_up_already(system: LocalSystem) -> None:
+    system.model_copy(update={"stacks": {"S3Stack": "deployed"}, "only_aws": True}).save()
+    done = invoke("up", "--only", "aws", "--empty", "--home", str(system.home))
+    assert done.exit_code == 1
+    assert "an account with stacks is up" in done.output

@@ -68,13 +68,13 @@ class Emulation:
 
 
 @contextmanager
-def run_emulation(home: Path) -> Iterator[Emulation]:
+def run_emulation(home: Path, *arguments: str) -> Iterator[Emulation]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     home.mkdir(parents=True, exist_ok=True)
     ready, log = home / "aws.json", home / "aws.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sparkdrop_local.aws", "--home", str(home)],
+            [sys.executable, "-m", "sparkdrop_local.aws", "--home", str(home), *arguments],
             env=inherited,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -102,6 +102,6 @@ def templates() -> list[StackTemplate]:
     return load_templates()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start_emulation() -> Callable[..., Any]:
     return run_emulation

@@ -12,7 +12,8 @@ asks: the local system's start, the AWS CLI or the CDK CLI.
     kinds.py      what a kind of resource is made of
     catalog.py    every kind that is held, and why others are not
 
-and the kinds by service: storage, tables, messages, alarms, roles, network, images, clusters.
+and the kinds by service: storage, tables, messages, alarms, roles, network,
+security_groups, images, clusters.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from sparkdrop_local.aws.cloudformation import (
     messages,
     network,
     roles,
+    security_groups,
     storage,
     tables,
 )
@@ -27,6 +28,7 @@ KINDS: Mapping[str, Kind] = {
     **alarms.KINDS,
     **roles.KINDS,
     **network.KINDS,
+    **security_groups.KINDS,
     **images.KINDS,
     **clusters.KINDS,
 }

@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING, Any
 from sparkdrop_local.aws.cloudformation.kinds import Kind, Made, Properties, Target, make_tag_setter, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from sparkdrop_local.aws.clients import Clients
 
-_PEERS = {
-    "SourceSecurityGroupId": ("UserIdGroupPairs", "GroupId"),
-    "DestinationSecurityGroupId": ("UserIdGroupPairs", "GroupId"),
-    "CidrIp": ("IpRanges", "CidrIp"),
-    "CidrIpv6": ("Ipv6Ranges", "CidrIpv6"),
-    "SourcePrefixListId": ("PrefixListIds", "PrefixListId"),
-    "DestinationPrefixListId": ("PrefixListIds", "PrefixListId"),
-}
-_PORTS = frozenset({"Description", "FromPort", "IpProtocol", "ToPort"})
 
-_set_tags = make_tag_setter(
+set_tags = make_tag_setter(
     lambda target, tags: target.clients("ec2").create_tags(
         Resources=[target.physical_id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
     ),
@@ -97,7 +88,7 @@ def _find_allocation(target: Target) -> str:
 
 def _set_address_tags(target: Target) -> None:
     # an address is tagged by its allocation, and referred to by itself
-    _set_tags(Target(target.clients, _find_allocation(target), target.properties, target.before))
+    set_tags(Target(target.clients, _find_allocation(target), target.properties, target.before))
 
 
 def _attach_gateway(clients: Clients, name: str, properties: Properties) -> Made:
@@ -107,60 +98,6 @@ def _attach_gateway(clients: Clients, name: str, properties: Properties) -> Made
 
 def _detach_gateway(clients: Clients, _: str, properties: Properties) -> None:
     clients("ec2").detach_internet_gateway(**pick(properties, "InternetGatewayId", "VpcId"))
-
-
-def _make_security_group(clients: Clients, name: str, properties: Properties) -> Made:
-    ec2 = clients("ec2")
-    group = ec2.create_security_group(
-        GroupName=name, Description=properties["GroupDescription"], **pick(properties, "VpcId")
-    )["GroupId"]
-    if "SecurityGroupEgress" in properties:
-        # a new group lets everything out, until its template says what
-        (made,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
-        ec2.revoke_security_group_egress(GroupId=group, IpPermissions=made["IpPermissionsEgress"])
-    return Made(group, {"GroupId": group, "VpcId": properties.get("VpcId", "")})
-
-
-def _to_permission(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """One rule of a template as EC2 takes it."""
-    peers = {
-        place: [{inner: rule[name], **pick(rule, "Description")}]
-        for name, (place, inner) in _PEERS.items()
-        if name in rule
-    }
-    return {**pick(rule, "IpProtocol", "FromPort", "ToPort"), **peers}
-
-
-def _set_rules(direction: str) -> Any:  # noqa: ANN401 - a setter
-    def set_rules(target: Target) -> None:
-        ec2, name = target.clients("ec2"), f"SecurityGroup{direction.capitalize()}"
-        rules, before = (properties.get(name, []) for properties in (target.properties, target.before))
-        for verb, some in (
-            ("revoke", [rule for rule in before if rule not in rules]),
-            ("authorize", [rule for rule in rules if rule not in before]),
-        ):
-            if some:
-                call = getattr(ec2, f"{verb}_security_group_{direction}")
-                call(GroupId=target.physical_id, IpPermissions=[_to_permission(rule) for rule in some])
-
-    return set_rules
-
-
-def _make_rule(direction: str) -> Any:  # noqa: ANN401 - a make
-    def make_rule(clients: Clients, _: str, properties: Properties) -> Made:
-        call = getattr(clients("ec2"), f"authorize_security_group_{direction}")
-        answer = call(GroupId=properties["GroupId"], IpPermissions=[_to_permission(properties)])
-        return Made(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
-
-    return make_rule
-
-
-def _remove_rule(direction: str) -> Any:  # noqa: ANN401 - a remove
-    def remove_rule(clients: Clients, _: str, properties: Properties) -> None:
-        call = getattr(clients("ec2"), f"revoke_security_group_{direction}")
-        call(GroupId=properties["GroupId"], IpPermissions=[_to_permission(properties)])
-
-    return remove_rule
 
 
 def _make_endpoint(clients: Clients, _: str, properties: Properties) -> Made:
@@ -211,20 +148,20 @@ KINDS = {
         setters={
             "EnableDnsHostnames": _set_dns("EnableDnsHostnames"),
             "EnableDnsSupport": _set_dns("EnableDnsSupport"),
-            "Tags": _set_tags,
+            "Tags": set_tags,
         },
     ),
     "AWS::EC2::Subnet": Kind(
         make=_make_subnet,
         remove=_remove_plain("delete_subnet", "SubnetId"),
         made_with=frozenset({"AvailabilityZone", "CidrBlock", "VpcId"}),
-        setters={"MapPublicIpOnLaunch": _set_public_addresses, "Tags": _set_tags},
+        setters={"MapPublicIpOnLaunch": _set_public_addresses, "Tags": set_tags},
     ),
     "AWS::EC2::RouteTable": Kind(
         make=_make_plain("create_route_table", "RouteTable", "RouteTableId", ["VpcId"]),
         remove=_remove_plain("delete_route_table", "RouteTableId"),
         made_with=frozenset({"VpcId"}),
-        setters={"Tags": _set_tags},
+        setters={"Tags": set_tags},
     ),
     "AWS::EC2::SubnetRouteTableAssociation": Kind(
         make=_make_association,
@@ -239,7 +176,7 @@ KINDS = {
     "AWS::EC2::InternetGateway": Kind(
         make=_make_plain("create_internet_gateway", "InternetGateway", "InternetGatewayId", []),
         remove=_remove_plain("delete_internet_gateway", "InternetGatewayId"),
-        setters={"Tags": _set_tags},
+        setters={"Tags": set_tags},
     ),
     "AWS::EC2::VPCGatewayAttachment": Kind(
         make=_attach_gateway,
@@ -256,34 +193,12 @@ KINDS = {
         make=_make_plain("create_nat_gateway", "NatGateway", "NatGatewayId", ["AllocationId", "SubnetId"]),
         remove=_remove_plain("delete_nat_gateway", "NatGatewayId"),
         made_with=frozenset({"AllocationId", "SubnetId"}),
-        setters={"Tags": _set_tags},
-    ),
-    "AWS::EC2::SecurityGroup": Kind(
-        make=_make_security_group,
-        remove=_remove_plain("delete_security_group", "GroupId"),
-        made_with=frozenset({"GroupDescription", "VpcId"}),
-        setters={
-            "SecurityGroupEgress": _set_rules("egress"),
-            "SecurityGroupIngress": _set_rules("ingress"),
-            "Tags": _set_tags,
-        },
-        name_property="GroupName",
-    ),
-    "AWS::EC2::SecurityGroupEgress": Kind(
-        make=_make_rule("egress"),
-        remove=_remove_rule("egress"),
-        made_with=_PORTS
-        | {"CidrIp", "CidrIpv6", "DestinationPrefixListId", "DestinationSecurityGroupId", "GroupId"},
-    ),
-    "AWS::EC2::SecurityGroupIngress": Kind(
-        make=_make_rule("ingress"),
-        remove=_remove_rule("ingress"),
-        made_with=_PORTS | {"CidrIp", "CidrIpv6", "GroupId", "SourcePrefixListId", "SourceSecurityGroupId"},
+        setters={"Tags": set_tags},
     ),
     "AWS::EC2::VPCEndpoint": Kind(
         make=_make_endpoint,
         remove=_remove_endpoint,
         made_with=frozenset({*_ENDPOINT, "PolicyDocument"}),
-        setters={"Tags": _set_tags},
+        setters={"Tags": set_tags},
     ),
 }

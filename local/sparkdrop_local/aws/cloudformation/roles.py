@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sparkdrop_local.aws.cloudformation.kinds import Kind, Made, Properties, Target, make_tag_setter, pick
 
@@ -80,29 +80,27 @@ def _remove_policy(clients: Clients, name: str, properties: Properties) -> None:
 
 
 def _make_managed_policy(clients: Clients, name: str, properties: Properties) -> Made:
-    iam = clients("iam")
-    arn = iam.create_policy(
+    arn = clients("iam").create_policy(
         PolicyName=name,
         PolicyDocument=json.dumps(properties["PolicyDocument"]),
         **pick(properties, "Description", "Path"),
     )["Policy"]["Arn"]
-    _attach(iam, arn, properties.get("Roles", ()), ())
     return Made(arn, {"PolicyArn": arn})
 
 
 def _change_managed_policy(target: Target) -> None:
     iam, arn = target.clients("iam"), target.physical_id
-    if target.properties["PolicyDocument"] != target.before["PolicyDocument"]:
-        versions = iam.list_policy_versions(PolicyArn=arn)["Versions"]
-        old = [version["VersionId"] for version in versions if not version["IsDefaultVersion"]]
-        if len(versions) >= _VERSIONS_KEPT:
-            iam.delete_policy_version(PolicyArn=arn, VersionId=min(old, key=lambda version: int(version[1:])))
-        document = json.dumps(target.properties["PolicyDocument"])
-        iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
-    _attach(iam, arn, target.properties.get("Roles", ()), target.before.get("Roles", ()))
+    versions = iam.list_policy_versions(PolicyArn=arn)["Versions"]
+    old = [version["VersionId"] for version in versions if not version["IsDefaultVersion"]]
+    if len(versions) >= _VERSIONS_KEPT:
+        iam.delete_policy_version(PolicyArn=arn, VersionId=min(old, key=lambda version: int(version[1:])))
+    document = json.dumps(target.properties["PolicyDocument"])
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
 
 
-def _attach(iam: Any, arn: str, roles: Any, before: Any) -> None:  # noqa: ANN401 - boto3's, and lists of a template
+def _attach_policy(target: Target) -> None:
+    iam, arn = target.clients("iam"), target.physical_id
+    roles, before = (properties.get("Roles", ()) for properties in (target.properties, target.before))
     for role in before:
         if role not in roles:
             iam.detach_role_policy(RoleName=role, PolicyArn=arn)
@@ -122,17 +120,22 @@ def _remove_managed_policy(clients: Clients, arn: str, _: Properties) -> None:
 
 
 def _make_instance_profile(clients: Clients, name: str, properties: Properties) -> Made:
-    iam = clients("iam")
-    made = iam.create_instance_profile(InstanceProfileName=name, **pick(properties, "Path"))
-    for role in properties["Roles"]:
-        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
+    made = clients("iam").create_instance_profile(InstanceProfileName=name, **pick(properties, "Path"))
     return Made(name, {"Arn": made["InstanceProfile"]["Arn"]})
 
 
-def _remove_instance_profile(clients: Clients, name: str, properties: Properties) -> None:
-    iam = clients("iam")
-    for role in properties["Roles"]:
+def _set_profile_roles(target: Target) -> None:
+    iam, name = target.clients("iam"), target.physical_id
+    for role in target.before.get("Roles", ()):
         iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role)
+    for role in target.properties["Roles"]:
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
+
+
+def _remove_instance_profile(clients: Clients, name: str, _: Properties) -> None:
+    iam = clients("iam")
+    for role in iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
+        iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
     iam.delete_instance_profile(InstanceProfileName=name)
 
 
@@ -171,14 +174,16 @@ KINDS = {
         make=_make_managed_policy,
         remove=_remove_managed_policy,
         made_with=frozenset({"Description", "Path"}),
-        put_with=frozenset({"PolicyDocument", "Roles"}),
+        put_with=frozenset({"PolicyDocument"}),
         again=_change_managed_policy,
+        setters={"Roles": _attach_policy},
         name_property="ManagedPolicyName",
     ),
     "AWS::IAM::InstanceProfile": Kind(
         make=_make_instance_profile,
         remove=_remove_instance_profile,
-        made_with=frozenset({"Path", "Roles"}),
+        made_with=frozenset({"Path"}),
+        setters={"Roles": _set_profile_roles},
         name_property="InstanceProfileName",
     ),
 }
