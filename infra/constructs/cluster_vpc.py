@@ -13,10 +13,9 @@ from infra.constructs.emr_security_groups import mark_for_emr
 if TYPE_CHECKING:
     from infra.settings.sections import ExistingVpc, NetworkSettings
 
-# Every network is planned for three zones with public subnets, whether they are made or not: a zone or a NAT
-# gateway that comes later then moves no subnet that clusters run in.
-PLANNED_ZONES = 3
-# Public subnets hold a NAT gateway and nothing else. /28 is the smallest that there is:
+# Public subnets hold a NAT gateway and nothing else. They keep their place where they are not made, and each
+# private one has a quarter of the addresses: a NAT gateway or a third zone that comes later moves no subnet
+# that clusters run in. /28 is the smallest that there is:
 # https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 PUBLIC_MASK = 28
 # What an existing VPC's addresses may be, where nobody tells: RFC 1918's blocks and RFC 6598's.
@@ -80,7 +79,6 @@ class ClusterVpc(Construct):
             ip_addresses=ec2.IpAddresses.cidr(str(settings.cidr)),
             # by number: their names are known only where the stack is deployed
             availability_zones=[cdk.Fn.select(number, zones) for number in range(settings.zones)],
-            reserved_azs=PLANNED_ZONES - settings.zones,
             nat_gateways=1 if settings.nat else 0,
             subnet_configuration=[
                 ec2.SubnetConfiguration(name="Private", subnet_type=private),
