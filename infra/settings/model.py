@@ -65,8 +65,8 @@ class StageSettings(Section):
         destroy_data: The first of two switches that let ``cdk destroy`` delete the buckets and the ledger.
             The second is the context value ``destroy-data=<stage>`` on the command line. Never accepted for
             production.
-        encryption: Of the buckets: "s3" for keys that S3 keeps (free), "kms" for a key of one's own, which
-            is on record at each use and can be taken away: 1 USD a month, and its calls.
+        encryption: "s3" for keys that AWS keeps (free), "kms" for keys of one's own, which are on record at
+            each use and can be taken away, for buckets, alerts and images: 3 USD a month, and their calls.
         network: See :class:`NetworkSettings`; so the others, each by its name.
     """
 

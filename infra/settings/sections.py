@@ -101,7 +101,8 @@ class NetworkSettings(Section):
         connected_cidrs: Networks that the VPC is or will be connected with (peering, a transit gateway, a
             VPN): ``cidr`` may not overlap with any of them.
         zones: Over how many availability zones.
-        nat: A NAT gateway for what has no endpoint (PyPI, Maven, a partner's API): about 32 USD a month.
+        nat: A NAT gateway for what has no endpoint (PyPI, Maven, a partner's API): about 37 USD a month
+            with its address.
         interface_endpoints: Services that are reached without leaving AWS's network, each about 7 USD a month
             and zone: "ssm" stands for the three that Session Manager needs.
         flow_logs: Whether the VPC's traffic is on record, in the logs bucket.
