@@ -69,10 +69,6 @@ ACCEPTED = {
             "ssmmessages:OpenDataChannel",
         )
     },
-    **{
-        Wildcard("InvokeStack", f"xray:{action}", "*"): f"takes no resource: {_REFERENCE}/list_awsx-ray.html"
-        for action in ("PutTelemetryRecords", "PutTraceSegments")
-    },
 }
 
 # Services whose ARNs begin with a name, not with a type.
