@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledged_wildcards import acknowledge_objects, acknowledge_wildcard
+from infra.constructs.key_use import allow_bucket_keys
 from infra.constructs.ledger_table import LIST_INDEXES
 from sparkdrop.core.emr_request import TAG_BATCH, TAG_DEPLOYMENT, TAG_MANAGED, TAG_PIPELINE
 
@@ -75,7 +76,7 @@ class AirflowPolicy(Construct):
             statements=[
                 *_allow_reading_drops(drops),
                 *_allow_own_objects(buckets),
-                *_allow_keys(buckets),
+                *allow_bucket_keys(buckets.uploads, buckets.artifacts, buckets.logs),
                 *_allow_queue_and_ledger(arrivals, ledger),
                 *_allow_job_flows(self, ledger.table_name),
                 *_allow_passing(roles),
@@ -142,22 +143,6 @@ def _allow_own_objects(buckets: DataBuckets) -> list[iam.PolicyStatement]:
             ],
         ),
         iam.PolicyStatement(actions=["s3:DeleteObject"], resources=[buckets.curated.arn_for_objects("*")]),
-    ]
-
-
-def _allow_keys(buckets: DataBuckets) -> list[iam.PolicyStatement]:
-    """The use of the buckets' keys, where they have keys of their own, through S3 only."""
-    used = (buckets.uploads, buckets.artifacts, buckets.logs)
-    arns = dict.fromkeys(bucket.encryption_key.key_arn for bucket in used if bucket.encryption_key)
-    if not arns:
-        return []
-    region = cdk.Stack.of(buckets.uploads).region
-    return [
-        iam.PolicyStatement(
-            actions=["kms:Decrypt", "kms:GenerateDataKey"],
-            resources=list(arns),
-            conditions={"StringEquals": {"kms:ViaService": f"s3.{region}.{cdk.Aws.URL_SUFFIX}"}},
-        )
     ]
 
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledged_wildcards import acknowledge_objects, acknowledge_wildcard
+from infra.constructs.key_use import allow_disk_key
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
@@ -93,20 +94,7 @@ class EmrInstanceRole(Construct):
             self,
             "Disks",
             roles=[self.role],
-            statements=[
-                iam.PolicyStatement(
-                    actions=[
-                        "kms:Decrypt",
-                        "kms:DescribeKey",
-                        "kms:Encrypt",
-                        "kms:GenerateDataKey",
-                        "kms:GenerateDataKeyWithoutPlaintext",
-                        "kms:ReEncryptFrom",
-                        "kms:ReEncryptTo",
-                    ],
-                    resources=[key.key_arn],
-                )
-            ],
+            statements=[allow_disk_key(key)],
         )
 
     def _allow_session_manager(self) -> None:

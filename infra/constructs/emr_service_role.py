@@ -8,6 +8,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.constructs.key_use import allow_disk_key
+
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
 
@@ -81,20 +83,7 @@ class EmrServiceRole(Construct):
 
         https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-encryption-enable.html
         """
-        self.role.add_to_policy(
-            iam.PolicyStatement(
-                actions=[
-                    "kms:Decrypt",
-                    "kms:DescribeKey",
-                    "kms:Encrypt",
-                    "kms:GenerateDataKey",
-                    "kms:GenerateDataKeyWithoutPlaintext",
-                    "kms:ReEncryptFrom",
-                    "kms:ReEncryptTo",
-                ],
-                resources=[key.key_arn],
-            )
-        )
+        self.role.add_to_policy(allow_disk_key(key))
         self.role.add_to_policy(
             iam.PolicyStatement(
                 actions=["kms:CreateGrant"],

@@ -9,10 +9,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.constructs.acknowledged_wildcards import acknowledge_wildcard
+from infra.constructs.service_log import ServiceLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,12 +61,7 @@ class PythonFunction(Construct):
             alerts: Where its alarms go.
         """
         super().__init__(scope, construct_id)
-        log = logs.LogGroup(self, "Log", removal_policy=cdk.RemovalPolicy.DESTROY)
-        resource = log.node.default_child
-        if not isinstance(resource, logs.CfnLogGroup):
-            raise TypeError(f"{log.node.path}: the log's resource is not an AWS::Logs::LogGroup")
-        # the settings hold days, for which the L2 has names
-        resource.retention_in_days = log_days
+        log = ServiceLog(self, "Log", days=log_days, removal_policy=cdk.RemovalPolicy.DESTROY).group
         self.role = iam.Role(
             self,
             "Role",

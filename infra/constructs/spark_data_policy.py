@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledged_wildcards import acknowledge_objects
+from infra.constructs.key_use import allow_bucket_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +74,7 @@ class SparkDataPolicy(Construct):
                 *_allow_reading_drops(drops),
                 *_allow_artifacts(buckets.artifacts),
                 *_allow_writing_output(buckets.curated),
-                *_allow_keys(buckets),
+                *allow_bucket_keys(buckets.uploads, buckets.curated, buckets.artifacts),
             ],
         )
         self._acknowledge(buckets, drops)
@@ -139,20 +139,4 @@ def _allow_writing_output(curated: s3.IBucket) -> list[iam.PolicyStatement]:
     return [
         iam.PolicyStatement(actions=[_LIST, "s3:ListBucketMultipartUploads"], resources=[curated.bucket_arn]),
         iam.PolicyStatement(actions=list(_WRITE), resources=[curated.arn_for_objects("*")]),
-    ]
-
-
-def _allow_keys(buckets: DataBuckets) -> list[iam.PolicyStatement]:
-    """The use of the buckets' keys, where they have keys of their own, through S3 only."""
-    used = (buckets.uploads, buckets.curated, buckets.artifacts)
-    arns = dict.fromkeys(bucket.encryption_key.key_arn for bucket in used if bucket.encryption_key)
-    if not arns:
-        return []
-    region = cdk.Stack.of(buckets.uploads).region
-    return [
-        iam.PolicyStatement(
-            actions=["kms:Decrypt", "kms:GenerateDataKey"],
-            resources=list(arns),
-            conditions={"StringEquals": {"kms:ViaService": f"s3.{region}.{cdk.Aws.URL_SUFFIX}"}},
-        )
     ]
