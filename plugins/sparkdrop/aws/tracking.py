@@ -44,6 +44,11 @@ class Tracked:
         self.view = {name: known.get(name) for name in FIELDS}
 
     @property
+    def name(self) -> str:
+        """What people call it: its key."""
+        return self.arrival.key
+
+    @property
     def identity(self) -> str:
         """What its id has in common with the ledger's id of it, whose time may be another."""
         return upload_identity(self.arrival.upload_id)

@@ -5,13 +5,13 @@ Other packages add commands through the entry point group ``sparkdrop.commands``
 """
 
 from collections.abc import Callable
-from importlib import metadata, util
+from importlib import metadata
 from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-from sparkdrop.cli import pipelines
+from sparkdrop.cli import pipelines, upload, uploads
 from sparkdrop.cli.output import fail
 from sparkdrop.core.errors import SparkdropError
 
@@ -39,10 +39,8 @@ def build_app() -> typer.Typer:
     )
     built.callback()(_main)
     pipelines.register(built)
-    if util.find_spec("sparkdrop.cli.uploads") is not None:
-        from importlib import import_module
-
-        cast("Register", import_module("sparkdrop.cli.uploads").register)(built)
+    upload.register(built)
+    uploads.register(built)
     for entry in sorted(metadata.entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name):
         cast("Register", entry.load())(built)
     return built

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.live import Live
 from rich.progress import (
@@ -21,16 +21,44 @@ from rich.text import Text
 from sparkdrop.core.uploads import UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import timedelta
 
     from rich.console import Console
 
-    from sparkdrop.aws.tracking import Tracked
+
+class Shown(Protocol):
+    """An upload as it is shown, whoever follows it."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def state(self) -> str | None:
+        """Where it stands; None while nobody has heard of it."""
+
+    @property
+    def view(self) -> Mapping[str, Any]:
+        """What is known of it."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it stays as it is."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether its rows are in the output."""
+
+    @property
+    def reason(self) -> str:
+        """Why it did not succeed."""
+
 
 NOT_SEEN = "SENT"
 """What is shown of an upload that the ledger has not heard of yet."""
 
-_STYLES = {
+_STYLES: dict[str, str] = {
     UploadState.RUNNING: "cyan",
     UploadState.SUCCEEDED: "green",
     UploadState.FAILED: "red",
@@ -57,7 +85,7 @@ def show_bytes(total_bytes: int, *, quiet: bool, console: Console) -> Iterator[C
         yield lambda count: progress.advance(task, count)
 
 
-def build_state_table(uploads: Sequence[Tracked], note: str = "") -> Table:
+def build_state_table(uploads: Sequence[Shown], note: str = "") -> Table:
     """Build a table of uploads and their states, counted in its title: a long table is cut at its end."""
     counts = Counter(name_state(upload) for upload in uploads)
     title = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
@@ -76,15 +104,31 @@ def build_state_table(uploads: Sequence[Tracked], note: str = "") -> Table:
     for column in table.columns[2:]:
         column.justify = "right"
     for upload in uploads:
-        numbers = (format_count(upload.view[name]) for name in ("rows_in", "rows_out", "rows_rejected"))
+        numbers = (format_count(upload.view.get(name)) for name in ("rows_in", "rows_out", "rows_rejected"))
         style = _STYLES.get(upload.state, "dim") if upload.state else "dim"
-        table.add_row(Text(upload.arrival.key), Text(name_state(upload), style=style), *numbers)
+        table.add_row(Text(upload.name), Text(name_state(upload), style=style), *numbers)
     return table
 
 
-def name_state(upload: Tracked) -> str:
+def name_state(upload: Shown) -> str:
     """Name the state of an upload, one that the ledger does not know yet included."""
     return str(upload.state or NOT_SEEN)
+
+
+def describe_ends(uploads: Sequence[Shown], pipeline: str, timeout: timedelta) -> list[str]:
+    """Say of each upload that did not succeed why, and of each that has not ended how it can be followed."""
+    bad = [
+        f"{upload.name}: {upload.state}: {upload.reason}"
+        for upload in uploads
+        if upload.ended and not upload.succeeded
+    ]
+    late = [
+        f"{upload.name}: still {name_state(upload)} after {timeout.total_seconds():g} s; "
+        f"sparkdrop uploads list --pipeline {pipeline} shows how it goes on"
+        for upload in uploads
+        if not upload.ended
+    ]
+    return bad + late
 
 
 def format_count(count: int | None) -> str:
@@ -95,7 +139,7 @@ def format_count(count: int | None) -> str:
 class StateDisplay:
     """Shows uploads as they move; each is shown once more when anything about it changed."""
 
-    def __init__(self, uploads: Sequence[Tracked], *, quiet: bool, console: Console) -> None:
+    def __init__(self, uploads: Sequence[Shown], *, quiet: bool, console: Console) -> None:
         self._uploads = uploads
         self._quiet = quiet
         self._console = console
@@ -124,4 +168,4 @@ class StateDisplay:
             state = name_state(upload)
             if state != self._shown[index]:
                 self._shown[index] = state
-                self._console.print(Text(f"{upload.arrival.key}  {state}"), soft_wrap=True)
+                self._console.print(Text(f"{upload.name}  {state}"), soft_wrap=True)

@@ -11,6 +11,7 @@
     ├── UnknownPipelineError   an invocation names a pipeline that is not there
     ├── InvocationRefusedError an invocation asks for what its pipeline may not do
     ├── InvocationConflictError an idempotency key was used before, for something else
+    ├── ApiError               the API refuses a call, or does not answer
     └── BatchFailedError       Spark, or the cluster under it, failed a batch
 
 A message says what is wrong, where, and how to mend it.
@@ -55,6 +56,18 @@ class InvocationRefusedError(SparkdropError):
 
 class InvocationConflictError(SparkdropError):
     """An idempotency key was used before, by the same caller and for another request."""
+
+
+class ApiError(SparkdropError):
+    """The API refuses a call, or does not answer; `status` is HTTP's, `type` the problem's own.
+
+    Both are empty (0 and "") where there was no answer, or none of a problem.
+    """
+
+    def __init__(self, message: str, status: int = 0, type_: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = type_
 
 
 class BatchFailedError(SparkdropError):
