@@ -24,7 +24,6 @@ from sparkdrop_local.api.sign_in import SignIn
 from sparkdrop_local.api.user_pool import UserPool, import_keys
 from sparkdrop_local.aws.clients import Clients
 from sparkdrop_local.aws.errors import EmulationError
-from sparkdrop_local.aws.names import API_KEY_ID
 from sparkdrop_local.aws.templates import find_repository, load_templates
 
 if TYPE_CHECKING:
@@ -65,7 +64,8 @@ def deploy(endpoint_url: str, *, configs: Path, port: int, login: Login | None =
     Raises:
         EmulationError: A template asks for what is not known here.
     """
-    clients = Clients(endpoint_url, access_key_id=API_KEY_ID)
+    # as a person's: the functions alone call as the API
+    clients = Clients(endpoint_url)
     templates = load_templates()
     origins = (f"http://127.0.0.1:{port}", f"http://localhost:{port}")
     pool = find_pool(clients, templates)

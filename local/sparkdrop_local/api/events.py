@@ -114,7 +114,9 @@ def read_answer(answered: Any, *, binary: bool) -> Answer:  # noqa: ANN401 - JSO
     """
     if not isinstance(answered, dict) or not isinstance(answered.get("statusCode"), int):
         raise MalformedAnswerError("no answer with a statusCode")
-    body = answered.get("body") or ""
+    body = answered.get("body")
+    if body is None:
+        body = ""
     if not isinstance(body, str):
         raise MalformedAnswerError("the body is no text")
     try:

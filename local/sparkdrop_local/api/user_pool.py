@@ -7,6 +7,7 @@ the one thing of the pool's security that is not here; the pool itself is as its
 
 from __future__ import annotations
 
+import gzip
 import json
 import urllib.request
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ _FOR_COGNITO = {
     "Authorization": f"AWS4-HMAC-SHA256 Credential=none/20260101/{REGION}/cognito-idp/aws4_request"
 }
 _TIMEOUT_SECONDS = 10
-# the key that moto signs every pool's tokens with
-_PRIVATE_KEY = Path("cognitoidp", "resources", "jwks-private.json")
+# the key that moto signs every pool's tokens with; read here, since importing moto takes a second
+_PRIVATE_KEY = Path("cognitoidp", "resources", "jwks-private.json.gz")
 _WRONG = {"NotAuthorizedException", "UserNotFoundException", "ResourceNotFoundException"}
 
 
@@ -156,6 +157,7 @@ def add_nonce(id_token: str, nonce: str) -> str:
     moto = find_spec("moto")
     if moto is None or moto.origin is None:
         raise RuntimeError("moto is not installed")
-    key = RSAKey.import_key(json.loads((Path(moto.origin).parent / _PRIVATE_KEY).read_bytes()))
+    packed = (Path(moto.origin).parent / _PRIVATE_KEY).read_bytes()
+    key = RSAKey.import_key(json.loads(gzip.decompress(packed)))
     token = jwt.decode(id_token, key, algorithms=["RS256"])
     return jwt.encode({"kid": token.header["kid"], "alg": "RS256"}, {**token.claims, "nonce": nonce}, key)

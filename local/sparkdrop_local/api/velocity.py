@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     (?P<header>\$input\.params\(\)\.header\.get\("(?P<name>[^"]*)"\))
     | (?P<variable>\$\w[\w-]*(?:\.\w[\w-]*)*)
     | "(?P<text>[^"$]*)"
-    | (?P<sign>==|!=|\|\||&&|=|!|\(|\))
+    | (?P<sign>==|!=|\|\||=|!|\(|\))
     )""",
     re.VERBOSE,
 )
