@@ -31,6 +31,7 @@ from infra.stacks.events import EventsStack
 from infra.stacks.invoke.lambda_stack import InvokeStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.s3 import S3Stack
+from infra.stacks.users import UsersStack
 from sparkdrop.core.errors import ConfigError, Problem
 
 DEFAULT_STAGE = "dev"
@@ -107,6 +108,11 @@ def _wire(app: cdk.App, settings: StageSettings, removal_policy: cdk.RemovalPoli
         ledger=events.ledger,
         alerts=events.alerts,
     )
+    users = (
+        UsersStack(app, "UsersStack", settings=settings, removal_policy=removal_policy).users
+        if settings.api.authorizer == "cognito"
+        else None
+    )
     ApiStack(
         app,
         "ApiStack",
@@ -114,6 +120,7 @@ def _wire(app: cdk.App, settings: StageSettings, removal_policy: cdk.RemovalPoli
         removal_policy=removal_policy,
         invoke=invoke.function,
         alerts=events.alerts,
+        users=users.pool if users else None,
     )
     AirflowAccessStack(
         app,

@@ -38,6 +38,9 @@ RouteTableId = Annotated[str, StringConstraints(pattern=r"^rtb-[0-9a-f]{8,17}$")
 ZoneName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateGroup.html
+# A role's or a user's name with its kind before it is what IAM's callers are matched by: no group has a slash
+GroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,128}$")]
 ServicePrincipal = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com$")]
 
 # A VPC takes /16 to /28: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html.
@@ -261,7 +264,8 @@ class ApiSettings(Section):
 
     Attributes:
         authorizer: Who may call: "iam" takes requests that AWS credentials signed, "cognito" takes the tokens
-            of a user pool that the stack creates.
+            of a user pool that ``UsersStack`` creates.
+        groups: Groups of that pool, which pipelines name in ``upload.groups`` and ``upload.viewers``.
         rate_per_second: Calls a second that all callers together may make.
         burst: Calls at once on top of it.
         waf: Whether AWS WAF with its managed rules stands before it: about 9 USD a month.
@@ -269,6 +273,7 @@ class ApiSettings(Section):
     """
 
     authorizer: Literal["iam", "cognito"] = "iam"
+    groups: tuple[GroupName, ...] = ()
     rate_per_second: Annotated[int, Field(ge=1, le=10_000)] = 50
     burst: Annotated[int, Field(ge=1, le=5_000)] = 100
     waf: bool = False

@@ -76,7 +76,7 @@ def find_problems(documents: Iterable[tuple[Kind, Mapping[str, Any]]]) -> list[l
 
 
 def _run(question: Mapping[str, Any]) -> Any:
-    assert PACKAGE.is_dir(), "the policy simulator is not installed: run `make infra/node_modules`"
+    assert PACKAGE.is_dir(), "the policy simulator is not installed: run `make cli`"
     done = subprocess.run(
         [find_node(), str(SCRIPT)],
         input=json.dumps(question),
