@@ -217,7 +217,16 @@ class EmrSettings(Section):
     serverless: ServerlessSettings = ServerlessSettings()
 
 
-class InvokeSettings(Section):
+class FunctionSettings(Section):
+    """A function that answers calls of the API; its sections say what each key means."""
+
+    memory_mib: Annotated[int, Field(ge=128, le=10_240)] = 512
+    timeout_seconds: Annotated[int, Field(ge=3, le=29)] = 10
+    reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    tracing: bool = True
+
+
+class InvokeSettings(FunctionSettings):
     """The function of ``POST /invoke``.
 
     Attributes:
@@ -227,10 +236,25 @@ class InvokeSettings(Section):
         tracing: Whether X-Ray records calls.
     """
 
-    memory_mib: Annotated[int, Field(ge=128, le=10_240)] = 512
-    timeout_seconds: Annotated[int, Field(ge=3, le=29)] = 10
-    reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
-    tracing: bool = True
+
+class UploadsApiSettings(FunctionSettings):
+    """The function of all other calls: links to upload, uploads, runs.
+
+    Attributes:
+        memory_mib: Its memory; its share of a processor grows with it.
+        timeout_seconds: When Lambda ends a call. S3 may take long to make one object of 10,000 parts.
+        reserved_concurrency: Calls at once, kept for this function; None leaves it to the account's limit.
+        tracing: Whether X-Ray records calls.
+        link_seconds: How long a link to upload is good for. It ends with the session that signed it, and that
+            one lasts an hour.
+        daily_uploads: How many links a caller may ask for in a day (UTC).
+        daily_gib: How much those links may bring in a day.
+    """
+
+    timeout_seconds: Annotated[int, Field(ge=3, le=29)] = 29
+    link_seconds: Annotated[int, Field(ge=60, le=1800)] = 900
+    daily_uploads: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    daily_gib: Annotated[int, Field(ge=1, le=10_000_000)] = 10_240
 
 
 class DomainSettings(Section):

@@ -40,6 +40,7 @@ class ApiStack(StageStack):
         *,
         settings: StageSettings,
         invoke: lambda_.IFunction,
+        uploads: lambda_.IFunction,
         alerts: sns.ITopic,
         users: cognito.IUserPool | None,
         removal_policy: cdk.RemovalPolicy,
@@ -51,6 +52,7 @@ class ApiStack(StageStack):
             construct_id: What ``cdk deploy`` calls it.
             settings: The stage's.
             invoke: What answers ``POST /invoke``.
+            uploads: What answers all else.
             alerts: Where its alarms go.
             users: Whose tokens are taken; None for requests that are signed with AWS credentials.
             removal_policy: What deleting the stack does to the logs.
@@ -62,9 +64,9 @@ class ApiStack(StageStack):
             part="api",
             description="the REST API of uploads, invocations and runs",
         )
-        cors = ApiCors(settings.uploads.cors_origins)
+        cors = ApiCors(settings.page_origins)
         access = (
-            admit_account(settings.stage, preflight=bool(settings.uploads.cors_origins))
+            admit_account(settings.stage, preflight=bool(settings.page_origins))
             if users is None
             else admit_users(self, users)
         )
@@ -80,11 +82,11 @@ class ApiStack(StageStack):
             self,
             "Methods",
             api=gateway.api,
-            calls=build_calls(invoke=invoke),
+            calls=build_calls(invoke=invoke, uploads=uploads),
             access=access,
             cors=cors,
         )
-        ApiAlarms(self, "Alarms", stage=gateway.stage, methods=methods.served, alerts=alerts)
+        ApiAlarms(self, "Alarms", stage=gateway.stage, methods=methods.by_name, alerts=alerts)
         if settings.api.waf:
             ApiFirewall(
                 self,

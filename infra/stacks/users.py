@@ -44,7 +44,7 @@ class UsersStack(StageStack):
             self,
             "Users",
             sign_in_prefix=f"{self.stack_name}-{self.account}",
-            origins=settings.uploads.cors_origins,
+            origins=settings.page_origins,
             groups=settings.api.groups,
             removal_policy=removal_policy,
         )

@@ -25,6 +25,7 @@ STACKS = (
     "InvokeStack",
     "NetworkStack",
     "S3Stack",
+    "UploadsApiStack",
     "UsersStack",
 )
 STAGES = ("dev", "prod", "full", "existing")

@@ -26,12 +26,12 @@ class Request:
     Attributes:
         action: Such as ``s3:GetObject``.
         resource: The ARN, or ``*`` where the action takes no resource.
-        context: The condition keys that the request sets.
+        context: The condition keys that the request sets; a list is a key of several values.
     """
 
     action: str
     resource: str = "*"
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
