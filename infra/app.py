@@ -29,8 +29,10 @@ from infra.stacks.emr.roles import EMRRolesStack
 from infra.stacks.emr.serverless import EMRServerlessStack
 from infra.stacks.events import EventsStack
 from infra.stacks.invoke.lambda_stack import InvokeStack
+from infra.stacks.invoke.uploads_stack import UploadsStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.s3 import S3Stack
+from infra.stacks.users import UsersStack
 from sparkdrop.core.errors import ConfigError, Problem
 
 DEFAULT_STAGE = "dev"
@@ -79,7 +81,8 @@ def build_app(
 
 def _wire(app: cdk.App, settings: StageSettings, removal_policy: cdk.RemovalPolicy) -> None:
     """Create the stacks, each with what it takes from those before it."""
-    buckets = S3Stack(app, "S3Stack", settings=settings, removal_policy=removal_policy).buckets
+    storage = S3Stack(app, "S3Stack", settings=settings, removal_policy=removal_policy)
+    buckets = storage.buckets
     clusters = NetworkStack(app, "NetworkStack", settings=settings, buckets=buckets).clusters
     events = EventsStack(
         app, "EventsStack", settings=settings, removal_policy=removal_policy, uploads=buckets.uploads
@@ -98,23 +101,7 @@ def _wire(app: cdk.App, settings: StageSettings, removal_policy: cdk.RemovalPoli
             roles=emr_roles.roles,
             security_configuration=emr_roles.security_configuration,
         )
-    invoke = InvokeStack(
-        app,
-        "InvokeStack",
-        settings=settings,
-        buckets=buckets,
-        arrivals=events.arrivals,
-        ledger=events.ledger,
-        alerts=events.alerts,
-    )
-    ApiStack(
-        app,
-        "ApiStack",
-        settings=settings,
-        removal_policy=removal_policy,
-        invoke=invoke.function,
-        alerts=events.alerts,
-    )
+    _wire_api(app, settings, removal_policy, storage, events)
     AirflowAccessStack(
         app,
         "AirflowAccessStack",
@@ -123,6 +110,48 @@ def _wire(app: cdk.App, settings: StageSettings, removal_policy: cdk.RemovalPoli
         arrivals=events.arrivals,
         ledger=events.ledger,
         roles=emr_roles.roles,
+    )
+
+
+def _wire_api(
+    app: cdk.App,
+    settings: StageSettings,
+    removal_policy: cdk.RemovalPolicy,
+    storage: S3Stack,
+    events: EventsStack,
+) -> None:
+    """Create what people and programs outside of AWS see: the API, its functions, its users."""
+    invoke = InvokeStack(
+        app,
+        "InvokeStack",
+        settings=settings,
+        buckets=storage.buckets,
+        arrivals=events.arrivals,
+        ledger=events.ledger,
+        alerts=events.alerts,
+    )
+    uploads = UploadsStack(
+        app,
+        "UploadsApiStack",
+        settings=settings,
+        buckets=storage.buckets,
+        upload_role=storage.upload_role,
+        arrivals=events.arrivals,
+        ledger=events.ledger,
+        alerts=events.alerts,
+    )
+    users = None
+    if settings.api.authorizer == "cognito":
+        users = UsersStack(app, "UsersStack", settings=settings, removal_policy=removal_policy).users
+    ApiStack(
+        app,
+        "ApiStack",
+        settings=settings,
+        removal_policy=removal_policy,
+        invoke=invoke.function,
+        uploads=uploads.function,
+        alerts=events.alerts,
+        users=users.pool if users else None,
     )
 
 

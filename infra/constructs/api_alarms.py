@@ -22,9 +22,9 @@ PERIODS, BREACHING = 3, 2
 
 
 class ApiAlarms(Construct):
-    """One alarm for each call that a function answers, on the share of 5xx: 0.10 USD a month each.
+    """One alarm for each call, on the share of 5xx: 0.10 USD a month each.
 
-    Not on the stage's sum: a call without a function answers 501, and that is no fault of the API's.
+    Not on the stage's sum, in which a call that is seldom made could fail for ever without being seen.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from infra.constructs.api_models import INVOCATION, MULTIPART_COMPLETION, MULTIPART_UPLOAD
+from infra.constructs.api_models import INVOCATION, MULTIPART_UPLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ class ApiCall:
     Attributes:
         method: Its HTTP method.
         path: Its path; what is in braces is a parameter.
-        function: What answers it; None answers 501, authorized, checked and throttled like any other.
+        function: What answers it.
         required: Query parameters that have to be there.
         optional: Query parameters that may be there.
         body: The schema of its JSON body; None where it has none.
@@ -31,7 +31,7 @@ class ApiCall:
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
-    function: lambda_.IFunction | None
+    function: lambda_.IFunction
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     body: Mapping[str, Any] | None = None
@@ -46,23 +46,27 @@ class ApiCall:
         }
 
 
-def build_calls(*, invoke: lambda_.IFunction) -> tuple[ApiCall, ...]:
-    """The table: a function in place of a None gives a call its body."""
+def build_calls(*, invoke: lambda_.IFunction, uploads: lambda_.IFunction) -> tuple[ApiCall, ...]:
+    """The table: ``invoke`` starts runs, ``uploads`` answers all else."""
     return (
         ApiCall(
             "GET",
             "/upload-url",
-            None,
-            required=("pipeline", "filename", "size"),
-            optional=("sha256", "content_type"),
+            uploads,
+            required=("pipeline", "filename", "size", "sha256"),
+            optional=("content_type",),
         ),
-        ApiCall("POST", "/uploads", None, body=MULTIPART_UPLOAD),
-        ApiCall("GET", "/uploads", None, optional=("pipeline", "state", "since", "limit", "cursor")),
-        ApiCall("GET", "/uploads/{id}", None),
-        ApiCall("GET", "/uploads/{id}/parts", None, optional=("limit", "cursor")),
-        ApiCall("POST", "/uploads/{id}/complete", None, body=MULTIPART_COMPLETION),
-        ApiCall("DELETE", "/uploads/{id}", None),
+        ApiCall("POST", "/uploads", uploads, body=MULTIPART_UPLOAD),
+        ApiCall("GET", "/uploads", uploads, optional=("pipeline", "state", "since", "limit", "cursor")),
+        ApiCall("GET", "/uploads/{id}", uploads),
+        # once for each part that is to be signed
+        ApiCall("GET", "/uploads/{id}/parts", uploads, optional=("part",)),
+        # S3 knows the parts: a body has nothing to say, and may be missing
+        ApiCall("POST", "/uploads/{id}/complete", uploads),
+        ApiCall("DELETE", "/uploads/{id}", uploads),
         ApiCall("POST", "/invoke", invoke, body=INVOCATION),
-        ApiCall("GET", "/runs/{id}", None),
-        ApiCall("GET", "/pipelines", None),
+        ApiCall("GET", "/runs/{id}", uploads),
+        ApiCall("GET", "/pipelines", uploads),
+        ApiCall("GET", "/openapi.json", uploads),
+        ApiCall("GET", "/health", uploads),
     )

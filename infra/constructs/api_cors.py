@@ -51,24 +51,3 @@ class ApiCors:
             return {}
         one = f"'{self.origins[0]}'" if len(self.origins) == 1 else "method.request.header.Origin"
         return {_ALLOW_ORIGIN: one, "Vary": "'Origin'"}
-
-    def build_mock_headers(self) -> dict[str, str]:
-        """Headers of an answer without a function, but for the origin where there are several."""
-        if not self.origins:
-            return {}
-        one = {_ALLOW_ORIGIN: f"'{self.origins[0]}'"} if len(self.origins) == 1 else {}
-        return {**one, "Vary": "'Origin'"}
-
-    def build_mock_prefix(self) -> str:
-        """The template's part that chooses among several origins.
-
-        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-override-request-response-parameters.html
-        """
-        if len(self.origins) <= 1:
-            return ""
-        listed = " || ".join(f'$origin == "{origin}"' for origin in self.origins)
-        return (
-            '#set($origin = $input.params().header.get("Origin"))\n'
-            '#if(!$origin || $origin == "")#set($origin = $input.params().header.get("origin"))#end\n'
-            f"#if({listed})#set($context.responseOverride.header.{_ALLOW_ORIGIN} = $origin)#end\n"
-        )

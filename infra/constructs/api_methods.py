@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
-from infra.constructs.api_problems import CONTENT_TYPE, NOT_IMPLEMENTED, build_problem
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -26,7 +24,7 @@ class ApiMethods(Construct):
     """The methods of an API: each authorized, each with its parameters and its body checked.
 
     Attributes:
-        served: Those that a function answers.
+        by_name: Each by its method and path, as in ``POST /invoke``.
     """
 
     def __init__(
@@ -41,7 +39,7 @@ class ApiMethods(Construct):
     ) -> None:
         """Add ``calls`` to ``api``, with an answer to browsers' preflights where pages may call."""
         super().__init__(scope, construct_id)
-        self._api, self._access, self._cors = api, access, cors
+        self._api, self._access = api, access
         self._validators = {
             body: apigateway.RequestValidator(
                 self,
@@ -52,12 +50,10 @@ class ApiMethods(Construct):
             )
             for body in (True, False)
         }
-        self.served: dict[str, apigateway.Method] = {}
+        self.by_name: dict[str, apigateway.Method] = {}
         methods: dict[str, list[str]] = {}
         for call in calls:
-            method = self._add(call)
-            if call.function is not None:
-                self.served[f"{call.method} {call.path}"] = method
+            self.by_name[f"{call.method} {call.path}"] = self._add(call)
             methods.setdefault(call.path, []).append(call.method)
         for path, names in methods.items():
             cors.add_preflight(api.root.resource_for_path(path), names)
@@ -65,13 +61,12 @@ class ApiMethods(Construct):
     def _add(self, call: ApiCall) -> apigateway.Method:
         method = self._api.root.resource_for_path(call.path).add_method(
             call.method,
-            self._integrate(call),
+            apigateway.LambdaIntegration(call.function, allow_test_invoke=False),
             authorization_type=self._access.authorization_type,
             authorizer=self._access.authorizer,
             request_parameters=call.parameters,
             request_validator=self._validators[call.body is not None],
             request_models=None if call.body is None else {_ANY_TYPE: self._add_model(call, call.body)},
-            method_responses=None if call.function is not None else [self._describe_mock()],
         )
         self._access.review(method)
         return method
@@ -93,34 +88,3 @@ class ApiMethods(Construct):
             deployment.add_to_logical_id({"model": dict(schema)})
             deployment.node.add_dependency(model)
         return apigateway.Model.from_model_name(self, f"{name}Model", model.ref)
-
-    def _integrate(self, call: ApiCall) -> apigateway.Integration:
-        if call.function is not None:
-            return apigateway.LambdaIntegration(call.function, allow_test_invoke=False)
-        answer = build_problem(
-            "not-implemented",
-            "Not there yet",
-            f"{call.method} {call.path} is not implemented by this deployment.",
-            status=NOT_IMPLEMENTED,
-        )
-        headers = {"Content-Type": f"'{CONTENT_TYPE}'", **self._cors.build_mock_headers()}
-        return apigateway.MockIntegration(
-            passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
-            request_templates={_JSON: f'{{"statusCode": {NOT_IMPLEMENTED}}}'},
-            integration_responses=[
-                apigateway.IntegrationResponse(
-                    status_code=str(NOT_IMPLEMENTED),
-                    response_templates={_JSON: self._cors.build_mock_prefix() + answer},
-                    response_parameters={
-                        f"method.response.header.{name}": value for name, value in headers.items()
-                    },
-                )
-            ],
-        )
-
-    def _describe_mock(self) -> apigateway.MethodResponse:
-        names = ["Content-Type", *self._cors.build_mock_headers()]
-        return apigateway.MethodResponse(
-            status_code=str(NOT_IMPLEMENTED),
-            response_parameters={f"method.response.header.{name}": True for name in names},
-        )

@@ -15,14 +15,9 @@ if TYPE_CHECKING:
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-MAX_PARTS = 10_000
 MAX_OBJECT_BYTES = 5 * 1024**4
 _MAX_FILENAME = 1024
 _MAX_CONTENT_TYPE = 255
-_MAX_ETAG = 128
-
-# As S3 writes checksums: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
-_SHA256 = {"type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$"}
 
 # Keywords that mean the same in draft 4 and in what pydantic writes
 _KEPT = {
@@ -61,49 +56,17 @@ def build_draft4(schema: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _build_object(properties: dict[str, Any], *, required: list[str]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-    }
-
-
 INVOCATION = {"$schema": DRAFT_4, **build_draft4(Invocation.model_json_schema())}
 
 MULTIPART_UPLOAD = {
     "$schema": DRAFT_4,
-    **_build_object(
-        {
-            "pipeline": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
-            "filename": {"type": "string", "minLength": 1, "maxLength": _MAX_FILENAME},
-            "size": {"type": "integer", "minimum": 1, "maximum": MAX_OBJECT_BYTES},
-            "sha256": _SHA256,
-            "content_type": {"type": "string", "minLength": 1, "maxLength": _MAX_CONTENT_TYPE},
-        },
-        required=["pipeline", "filename", "size"],
-    ),
-}
-
-MULTIPART_COMPLETION = {
-    "$schema": DRAFT_4,
-    **_build_object(
-        {
-            "parts": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": MAX_PARTS,
-                "items": _build_object(
-                    {
-                        "part_number": {"type": "integer", "minimum": 1, "maximum": MAX_PARTS},
-                        "etag": {"type": "string", "minLength": 1, "maxLength": _MAX_ETAG},
-                        "checksum_sha256": _SHA256,
-                    },
-                    required=["part_number", "etag", "checksum_sha256"],
-                ),
-            }
-        },
-        required=["parts"],
-    ),
+    "type": "object",
+    "properties": {
+        "pipeline": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
+        "filename": {"type": "string", "minLength": 1, "maxLength": _MAX_FILENAME},
+        "size": {"type": "integer", "minimum": 1, "maximum": MAX_OBJECT_BYTES},
+        "content_type": {"type": "string", "minLength": 1, "maxLength": _MAX_CONTENT_TYPE},
+    },
+    "required": ["pipeline", "filename", "size"],
+    "additionalProperties": False,
 }

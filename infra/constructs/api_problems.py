@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from infra.constructs.api_cors import ApiCors
 
 CONTENT_TYPE = "application/problem+json"
-NOT_IMPLEMENTED = 501
 
 # API Gateway puts the values in; both are letters, digits, dashes and underscores, so the JSON stays whole
 _REQUEST_ID = "$context.requestId"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import aws_cdk as cdk
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
@@ -11,6 +13,9 @@ INVITATION_VALID = cdk.Duration.days(3)
 # What a stolen token is good for; a session ends with the working day
 TOKEN_VALID = cdk.Duration.hours(1)
 SESSION_VALID = cdk.Duration.hours(12)
+# Besides TLS, the one place that Cognito sends a code to:
+# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+_SAFE_ORIGIN = re.compile(r"https://|http://localhost(:|$)")
 
 
 class ApiUsers(Construct):
@@ -19,6 +24,7 @@ class ApiUsers(Construct):
     Attributes:
         pool: The pool.
         client: The client; it has no secret, because a page could keep none.
+        sign_in_url: Where the sign-in page is, and the endpoints of OAuth 2.0 below it.
     """
 
     def __init__(
@@ -28,24 +34,27 @@ class ApiUsers(Construct):
         *,
         sign_in_prefix: str,
         origins: tuple[str, ...],
+        groups: tuple[str, ...],
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
-        """Create pool and client.
+        """Create pool, client, sign-in page and groups.
 
         Args:
             scope: The parent.
             construct_id: Its id.
             sign_in_prefix: First part of the sign-in page's host name; one in a region.
-            origins: The pages that users sign in from, each at its root. None: no sign-in page.
+            origins: The pages that users sign in from, each at its root. None: programs sign in alone.
+            groups: The groups' names; who is in which, an administrator says.
             removal_policy: What deleting the stack does to the users.
         """
         super().__init__(scope, construct_id)
         self.pool = self._create_pool(removal_policy)
-        self.client = self._create_client(origins)
-        if origins:
-            self.pool.add_domain(
-                "SignIn", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=sign_in_prefix)
-            )
+        self.client = self._create_client([f"{origin}/" for origin in origins if _SAFE_ORIGIN.match(origin)])
+        self.sign_in_url = self.pool.add_domain(
+            "SignIn", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=sign_in_prefix)
+        ).base_url()
+        for group in groups:
+            self.pool.add_group(f"Group-{group}", group_name=group)
 
     def _create_pool(self, removal_policy: cdk.RemovalPolicy) -> cognito.UserPool:
         pool = cognito.UserPool(
@@ -79,21 +88,21 @@ class ApiUsers(Construct):
         )
         return pool
 
-    def _create_client(self, origins: tuple[str, ...]) -> cognito.UserPoolClient:
+    def _create_client(self, pages: list[str]) -> cognito.UserPoolClient:
         # The code flow of a public client is proven with PKCE: https://datatracker.ietf.org/doc/html/rfc7636
         flow = cognito.OAuthSettings(
             flows=cognito.OAuthFlows(authorization_code_grant=True),
             scopes=[cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL],
-            callback_urls=[f"{origin}/" for origin in origins],
-            logout_urls=[f"{origin}/" for origin in origins],
+            callback_urls=pages,
+            logout_urls=pages,
         )
         return self.pool.add_client(
             "Client",
             generate_secret=False,
             # a program signs in by SRP, which never sends the password
             auth_flows=cognito.AuthFlow(user_srp=True),
-            disable_o_auth=not origins,
-            o_auth=flow if origins else None,
+            disable_o_auth=not pages,
+            o_auth=flow if pages else None,
             supported_identity_providers=[cognito.UserPoolClientIdentityProvider.COGNITO],
             prevent_user_existence_errors=True,
             enable_token_revocation=True,

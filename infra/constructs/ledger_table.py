@@ -7,7 +7,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 # Lists that people look at: index name to partition key. Newest first comes from the sort key, a ULID.
-LIST_INDEXES = {"by_pipeline": "pipeline", "by_state": "state"}
+BY_PIPELINE = "by_pipeline"
+LIST_INDEXES = {BY_PIPELINE: "pipeline", "by_state": "state"}
 
 
 class LedgerTable(Construct):

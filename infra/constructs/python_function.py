@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_sns as sns
 
-    from infra.settings.sections import InvokeSettings
+    from infra.settings.sections import FunctionSettings
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 PERIOD = cdk.Duration.minutes(5)
@@ -42,7 +42,7 @@ class PythonFunction(Construct):
         description: str,
         package: Path,
         handler: str,
-        settings: InvokeSettings,
+        settings: FunctionSettings,
         log_days: int,
         environment: Mapping[str, str],
         alerts: sns.ITopic,

@@ -23,6 +23,7 @@ from infra.settings.sections import (
     LogsSettings,
     NetworkSettings,
     Section,
+    UploadsApiSettings,
     UploadsSettings,
 )
 from sparkdrop.core.errors import ConfigError, Problem
@@ -83,8 +84,14 @@ class StageSettings(Section):
     ecr: EcrSettings = EcrSettings()
     emr: EmrSettings = EmrSettings()
     invoke: InvokeSettings = InvokeSettings()
+    uploads_api: UploadsApiSettings = UploadsApiSettings()
     api: ApiSettings = ApiSettings()
     airflow: AirflowSettings = AirflowSettings()
+
+    @property
+    def page_origins(self) -> tuple[str, ...]:
+        """Origins of the pages that sign in, call the API and put files."""
+        return self.uploads.cors_origins
 
     @model_validator(mode="after")
     def _keep_production_data(self) -> Self:

@@ -38,6 +38,9 @@ RouteTableId = Annotated[str, StringConstraints(pattern=r"^rtb-[0-9a-f]{8,17}$")
 ZoneName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateGroup.html
+# A role's or a user's name with its kind before it is what IAM's callers are matched by: no group has a slash
+GroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,128}$")]
 ServicePrincipal = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com$")]
 
 # A VPC takes /16 to /28: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html.
@@ -214,7 +217,16 @@ class EmrSettings(Section):
     serverless: ServerlessSettings = ServerlessSettings()
 
 
-class InvokeSettings(Section):
+class FunctionSettings(Section):
+    """A function that answers calls of the API; its sections say what each key means."""
+
+    memory_mib: Annotated[int, Field(ge=128, le=10_240)] = 512
+    timeout_seconds: Annotated[int, Field(ge=3, le=29)] = 10
+    reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    tracing: bool = True
+
+
+class InvokeSettings(FunctionSettings):
     """The function of ``POST /invoke``.
 
     Attributes:
@@ -224,10 +236,25 @@ class InvokeSettings(Section):
         tracing: Whether X-Ray records calls.
     """
 
-    memory_mib: Annotated[int, Field(ge=128, le=10_240)] = 512
-    timeout_seconds: Annotated[int, Field(ge=3, le=29)] = 10
-    reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
-    tracing: bool = True
+
+class UploadsApiSettings(FunctionSettings):
+    """The function of all other calls: links to upload, uploads, runs.
+
+    Attributes:
+        memory_mib: Its memory; its share of a processor grows with it.
+        timeout_seconds: When Lambda ends a call. S3 may take long to make one object of 10,000 parts.
+        reserved_concurrency: Calls at once, kept for this function; None leaves it to the account's limit.
+        tracing: Whether X-Ray records calls.
+        link_seconds: How long a link to upload is good for. It ends with the session that signed it, and that
+            one lasts an hour.
+        daily_uploads: How many links a caller may ask for in a day (UTC).
+        daily_gib: How much those links may bring in a day.
+    """
+
+    timeout_seconds: Annotated[int, Field(ge=3, le=29)] = 29
+    link_seconds: Annotated[int, Field(ge=60, le=1800)] = 900
+    daily_uploads: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    daily_gib: Annotated[int, Field(ge=1, le=10_000_000)] = 10_240
 
 
 class DomainSettings(Section):
@@ -261,7 +288,8 @@ class ApiSettings(Section):
 
     Attributes:
         authorizer: Who may call: "iam" takes requests that AWS credentials signed, "cognito" takes the tokens
-            of a user pool that the stack creates.
+            of a user pool that ``UsersStack`` creates.
+        groups: Groups of that pool, which pipelines name in ``upload.groups`` and ``upload.viewers``.
         rate_per_second: Calls a second that all callers together may make.
         burst: Calls at once on top of it.
         waf: Whether AWS WAF with its managed rules stands before it: about 9 USD a month.
@@ -269,6 +297,7 @@ class ApiSettings(Section):
     """
 
     authorizer: Literal["iam", "cognito"] = "iam"
+    groups: tuple[GroupName, ...] = ()
     rate_per_second: Annotated[int, Field(ge=1, le=10_000)] = 50
     burst: Annotated[int, Field(ge=1, le=5_000)] = 100
     waf: bool = False

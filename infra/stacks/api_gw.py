@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 
-from infra.constructs.api_access import ApiAccess, admit_account, admit_users
+from infra.constructs.api_access import admit_account, admit_users
 from infra.constructs.api_alarms import ApiAlarms
 from infra.constructs.api_calls import build_calls
 from infra.constructs.api_cors import ApiCors
@@ -15,10 +15,10 @@ from infra.constructs.api_firewall import ApiFirewall
 from infra.constructs.api_gateway import ApiGateway
 from infra.constructs.api_methods import ApiMethods
 from infra.constructs.api_problems import ApiProblems
-from infra.constructs.api_users import ApiUsers
 from infra.stacks.stage_stack import StageStack
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_cognito as cognito
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_sns as sns
     from constructs import Construct
@@ -40,10 +40,23 @@ class ApiStack(StageStack):
         *,
         settings: StageSettings,
         invoke: lambda_.IFunction,
+        uploads: lambda_.IFunction,
         alerts: sns.ITopic,
+        users: cognito.IUserPool | None,
         removal_policy: cdk.RemovalPolicy,
     ) -> None:
-        """Create the API."""
+        """Create the API.
+
+        Args:
+            scope: The app.
+            construct_id: What ``cdk deploy`` calls it.
+            settings: The stage's.
+            invoke: What answers ``POST /invoke``.
+            uploads: What answers all else.
+            alerts: Where its alarms go.
+            users: Whose tokens are taken; None for requests that are signed with AWS credentials.
+            removal_policy: What deleting the stack does to the logs.
+        """
         super().__init__(
             scope,
             construct_id,
@@ -51,8 +64,12 @@ class ApiStack(StageStack):
             part="api",
             description="the REST API of uploads, invocations and runs",
         )
-        cors = ApiCors(settings.uploads.cors_origins)
-        access = self._choose_access(settings, removal_policy)
+        cors = ApiCors(settings.page_origins)
+        access = (
+            admit_account(settings.stage, preflight=bool(settings.page_origins))
+            if users is None
+            else admit_users(self, users)
+        )
         gateway = ApiGateway(
             self,
             "Gateway",
@@ -65,11 +82,11 @@ class ApiStack(StageStack):
             self,
             "Methods",
             api=gateway.api,
-            calls=build_calls(invoke=invoke),
+            calls=build_calls(invoke=invoke, uploads=uploads),
             access=access,
             cors=cors,
         )
-        ApiAlarms(self, "Alarms", stage=gateway.stage, methods=methods.served, alerts=alerts)
+        ApiAlarms(self, "Alarms", stage=gateway.stage, methods=methods.by_name, alerts=alerts)
         if settings.api.waf:
             ApiFirewall(
                 self,
@@ -83,17 +100,3 @@ class ApiStack(StageStack):
         if settings.api.domain is not None:
             self.url = ApiDomain(self, "Domain", api=gateway.api, settings=settings.api.domain).url
         cdk.CfnOutput(self, "ApiUrl", value=self.url)
-
-    def _choose_access(self, settings: StageSettings, removal_policy: cdk.RemovalPolicy) -> ApiAccess:
-        if settings.api.authorizer == "iam":
-            return admit_account(settings.stage, preflight=bool(settings.uploads.cors_origins))
-        users = ApiUsers(
-            self,
-            "Users",
-            sign_in_prefix=f"{self.stack_name}-{self.account}",
-            origins=settings.uploads.cors_origins,
-            removal_policy=removal_policy,
-        )
-        cdk.CfnOutput(self, "UserPoolId", value=users.pool.user_pool_id)
-        cdk.CfnOutput(self, "UserPoolClientId", value=users.client.user_pool_client_id)
-        return admit_users(self, users.pool)

@@ -70,7 +70,7 @@ class S3Stack(StageStack):
             access_logs=logs.bucket,
             versioned=True,
             abandoned_multipart_days=settings.uploads.abandoned_multipart_days,
-            cors=_build_cors(settings.uploads.cors_origins),
+            cors=_build_cors(settings.page_origins),
         )
         uploads.expire_noncurrent_versions(days=settings.uploads.noncurrent_version_days)
         uploads.send_events()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkdrop_local import airflow, processes
+from sparkdrop_local import airflow, api_process, processes
 from sparkdrop_local.supervisor import Child, Plan, Supervisor, make_own_record, read_tail
 from sparkdrop_local.system import (
     REPOSITORY,
@@ -41,9 +41,10 @@ class Request:
 
     Attributes:
         home: the folder of its state, absolute.
-        only_aws: without Airflow.
+        only_aws: without Airflow and without the REST API.
         aws_port: on 127.0.0.1; None takes the last one, or a free one.
         airflow_port: the same for Airflow.
+        api_port: the same for the REST API and its page.
         configs: the pipeline files.
         dags: the DAG files.
         empty: without the stacks, as an account is before `cdk bootstrap`.
@@ -55,6 +56,7 @@ class Request:
     only_aws: bool = False
     aws_port: int | None = None
     airflow_port: int | None = None
+    api_port: int | None = None
     configs: Path = CONFIGS
     dags: Path = DAGS
     empty: bool = False
@@ -83,10 +85,11 @@ def build_plan(request: Request, before: LocalSystem | None) -> Plan:
     """
     last = before.ports if before else {}
     ports = {"aws": _settle_port("--port", request.aws_port, last.get("aws"))}
-    login = None
+    login, api = None, None
     if not request.only_aws:
         ports["airflow"] = _settle_port("--airflow-port", request.airflow_port, last.get("airflow"))
-        login = airflow.make_login()
+        ports["api"] = _settle_port("--api-port", request.api_port, last.get("api"))
+        login, api = airflow.make_login(), api_process.describe(ports["api"])
     url = f"http://127.0.0.1:{ports['airflow']}" if "airflow" in ports else None
     system = LocalSystem(
         system_id=uuid.uuid4().hex,
@@ -97,18 +100,22 @@ def build_plan(request: Request, before: LocalSystem | None) -> Plan:
         ports=ports,
         airflow_url=url,
         login=login,
+        api=api,
     )
     ready_file = aws_file(request.home)
 
     def find_waiting() -> str | None:
         if not ready_file.exists():
             return "aws"
+        if api and not api_process.is_answering(api):
+            return "api"
         return airflow.find_unhealthy(url) if url else None
 
     def read_environment() -> dict[str, str]:
         known: dict[str, str] = json.loads(ready_file.read_bytes())["environment"]
         known["SPARKDROP_CONFIG_DIR"] = str(request.configs)
-        return known | ({"SPARKDROP_AIRFLOW_URL": url} if url else {})
+        known |= {"SPARKDROP_AIRFLOW_URL": url} if url else {}
+        return known | (api_process.build_client_environment(api) if api else {})
 
     def read_stacks() -> dict[str, str]:
         stacks: dict[str, str] = json.loads(ready_file.read_bytes()).get("stacks", {})
@@ -135,6 +142,8 @@ def _build_children(request: Request, system: LocalSystem) -> Iterator[Child]:
     aws += ["--trail"] if request.trail else []
     aws += ["--empty"] if request.empty else []
     yield Child("aws", aws, base, restarts=0)
+    if system.api is not None:
+        yield api_process.build_child(system.api, base, aws_file=ready_file, configs=request.configs)
     if system.login is None:
         return
     env = base | airflow.build_airflow_environment(
@@ -206,6 +215,7 @@ def _launch(request: Request) -> subprocess.Popen[bytes]:
     command += ["--trail"] if request.trail else []
     command += ["--port", str(request.aws_port)] if request.aws_port else []
     command += ["--airflow-port", str(request.airflow_port)] if request.airflow_port else []
+    command += ["--api-port", str(request.api_port)] if request.api_port else []
     log = log_file(request.home, "supervisor")
     log.unlink(missing_ok=True)
     launched = processes.spawn(command, env=os.environ, log=log, directory=Path.cwd())

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from sparkdrop_local import boot
+from sparkdrop_local import api_process, boot
 from sparkdrop_local.boot import Request
 from sparkdrop_local.demo import demo_command
 from sparkdrop_local.display import (
@@ -53,9 +53,14 @@ def up(
     home: Home = DEFAULT_HOME,
     *,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when all is ready.")] = False,
-    only: Annotated[str | None, typer.Option(help="`aws`: without Airflow.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="`aws`: without Airflow, and without the REST API and its page.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port of AWS.", min=1, max=65535)] = None,
     airflow_port: Annotated[int | None, typer.Option(help="Port of Airflow.", min=1, max=65535)] = None,
+    api_port: Annotated[
+        int | None, typer.Option(help="Port of the REST API and its page.", min=1, max=65535)
+    ] = None,
     configs: Annotated[Path | None, typer.Option(help="The pipeline files.", file_okay=False)] = None,
     dags: Annotated[Path | None, typer.Option(hidden=True, file_okay=False)] = None,
     empty: Annotated[
@@ -79,6 +84,7 @@ def up(
         only_aws=only == "aws",
         aws_port=port,
         airflow_port=airflow_port,
+        api_port=api_port,
         configs=(configs or boot.CONFIGS).resolve(),
         dags=(dags or boot.DAGS).resolve(),
         empty=empty,
@@ -128,6 +134,27 @@ def env(home: Home = DEFAULT_HOME, *, as_json: Json = False) -> None:
         return
     for name, value in sorted(environment.items()):
         typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def token(
+    home: Home = DEFAULT_HOME,
+    *,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", "-u", help="Another user than the system's; asks for the password."),
+    ] = None,
+    password: Annotated[
+        str | None, typer.Option(envvar="SPARKDROP_LOCAL_PASSWORD", help="With --user: that user's.")
+    ] = None,
+) -> None:
+    """Print an ID token, good for an hour: `curl -H "Authorization: $(sparkdrop local token)" …`."""
+    if user is not None and password is None:
+        password = typer.prompt("Password", hide_input=True, err=True)
+    try:
+        typer.echo(api_process.fetch_token(load_running(home.resolve()), user=user, password=password))
+    except LocalSystemError as error:
+        raise _fail(str(error)) from error
 
 
 @app.command()

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import sys
-import time
 from pathlib import Path
 
+from sparkdrop_local.announcement import wait_for_environment
 from sparkdrop_local.aws.names import AIRFLOW_KEY_ID
 
 ARGUMENTS = {
@@ -29,8 +28,6 @@ _IMPORTS = {
     "dag-processor": ("airflow.dag_processing.manager", "airflow.jobs.dag_processor_job_runner"),
     "triggerer": ("airflow.jobs.triggerer_job_runner",),
 }
-_WAIT_SECONDS = 300
-_POLL_SECONDS = 0.05
 
 
 def main() -> None:
@@ -43,27 +40,12 @@ def main() -> None:
     # Airflow wants its configuration imported before all else
     for module in ("airflow.configuration", "airflow.__main__", *_IMPORTS[options.name]):
         importlib.import_module(module)
-    os.environ.update(_wait_for_environment(options.aws))
+    os.environ.update(wait_for_environment(options.aws, access_key_id=AIRFLOW_KEY_ID))
 
     from airflow.__main__ import main as airflow  # after its configuration, see above
 
     sys.argv = ["airflow", *ARGUMENTS[options.name]]
     airflow()
-
-
-def _wait_for_environment(path: Path) -> dict[str, str]:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            environment: dict[str, str] = json.loads(path.read_bytes())["environment"]
-            environment["AWS_ACCESS_KEY_ID"] = AIRFLOW_KEY_ID  # as whom the trail of calls knows Airflow
-        except FileNotFoundError:
-            time.sleep(_POLL_SECONDS)
-        else:
-            return environment
-    raise SystemExit(
-        f"the AWS emulation wrote no {path} within {_WAIT_SECONDS} s: see its log beside this one"
-    )
 
 
 if __name__ == "__main__":

@@ -70,10 +70,7 @@ def print_system(system: LocalSystem, *, as_json: bool) -> None:
         print_json(describe(system))
         return
     stdout.print(f"AWS      {system.environment['AWS_ENDPOINT_URL']}")
-    if system.airflow_url and system.login:
-        stdout.print(
-            f"Airflow  {system.airflow_url}   user {system.login.user}   password {system.login.password}"
-        )
+    _print_logins(system)
     _print_stacks(system)
     stdout.print(f"ready after {system.ready_seconds} s; state and logs are in {system.home}")
 
@@ -89,13 +86,23 @@ def print_table(system: LocalSystem) -> None:
     table.add_section()
     table.add_row("all", "", system.state, "", _mebibytes(described["memory_bytes"]))
     stdout.print(table)
+    _print_logins(system)
+    for name, state in system.stacks.items():
+        if state != "deployed":
+            stdout.print(f"{name} is not here: {state}", markup=False)
+
+
+def _print_logins(system: LocalSystem) -> None:
     if system.airflow_url and system.login:
         stdout.print(
             f"Airflow  {system.airflow_url}   user {system.login.user}   password {system.login.password}"
         )
-    for name, state in system.stacks.items():
-        if state != "deployed":
-            stdout.print(f"{name} is not here: {state}", markup=False)
+    if system.api:
+        stdout.print(
+            f"Page     {system.api.page_url}   user {system.api.user}   password {system.api.password}",
+            markup=False,
+        )
+        stdout.print(f"API      {system.api.url}")
 
 
 def _print_stacks(system: LocalSystem) -> None:

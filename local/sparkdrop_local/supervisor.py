@@ -4,7 +4,7 @@
 
     supervisor ──┬── guard           waits for the supervisor's end, then stops what is left
                  ├── aws             its end is the system's end: what it knew is gone
-                 └── scheduler, dag-processor, triggerer, api-server   started again when they end
+                 └── api, scheduler, dag-processor, triggerer, api-server   started again when they end
 
 State goes to ``system.json`` at every change. Only one supervisor can hold a home: it locks ``.lock`` there.
 """
@@ -111,7 +111,9 @@ class Supervisor:
                 error = str(failure)
             finally:
                 self._stop_all()
-            self._update(state="failed" if error else "stopped", error=error, processes=(), login=None)
+            self._update(
+                state="failed" if error else "stopped", error=error, processes=(), login=None, api=None
+            )
         return self._system
 
     def _start_all(self) -> None:
@@ -191,7 +193,7 @@ class Supervisor:
         leaders = [found for one in self._running.values() if (found := _find(one))]
         # what they started is found while they live, whether it carries the mark or not
         family = processes.find_family(leaders)
-        # Airflow before AWS: a task that ends may still have something to say there
+        # Airflow and the API before AWS: a task that ends may still have something to say there
         first = [leader for leader in leaders if self._running[self._name(leader)].child.restarts]
         processes.stop(first, grace_seconds=_GRACE_SECONDS)
         processes.stop([leader for leader in leaders if leader not in first], grace_seconds=_GRACE_SECONDS)

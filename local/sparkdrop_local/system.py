@@ -16,6 +16,12 @@ DEFAULT_HOME = Path(".local")
 # set to anything but 0, it turns the trail of calls on
 TRAIL_VARIABLE = "SPARKDROP_LOCAL_TRAIL"
 
+# tells the process of the API which user to make
+API_LOGIN_VARIABLE = "SPARKDROP_LOCAL_API_LOGIN"
+
+# tells the process of the API which user to make
+API_LOGIN_VARIABLE = "SPARKDROP_LOCAL_API_LOGIN"
+
 State = Literal["starting", "ready", "stopping", "stopped", "failed"]
 ProcessState = Literal["running", "waiting"]
 
@@ -28,7 +34,7 @@ class ProcessRecord(BaseModel):
     """One process of the system.
 
     Attributes:
-        name: what it is: aws, api-server, scheduler, dag-processor, triggerer, supervisor.
+        name: what it is: aws, api, api-server, scheduler, dag-processor, triggerer, supervisor.
         pid: its number, which is used again after its end.
         started: its start in seconds since 1970, which together with the number names it.
         state: waiting is the pause before a restart.
@@ -52,12 +58,24 @@ class ProcessRecord(BaseModel):
 
 
 class Login(BaseModel):
-    """Who may enter the laptop's Airflow."""
+    """Who may enter: the laptop's Airflow, or the page and its API."""
 
     model_config = ConfigDict(frozen=True)
 
     user: str
     password: str
+
+
+class LocalApi(Login):
+    """The REST API and its page, with a user who may sign in.
+
+    Attributes:
+        url: where the API's calls are.
+        page_url: the page.
+    """
+
+    url: str
+    page_url: str
 
 
 class LocalSystem(BaseModel):
@@ -66,13 +84,15 @@ class LocalSystem(BaseModel):
     Attributes:
         system_id: what every process of this start carries in its environment.
         home: the folder of its state.
-        only_aws: started without Airflow.
+        only_aws: started without Airflow and without the REST API.
         supervisor: who stops it.
         processes: what it started, in the order of start.
         ports: process name to port on 127.0.0.1; a later start asks for the same ones.
         environment: what a client of this system sets; complete once it is ready.
         stacks: each of the CDK app's stacks, and "deployed" or why it is left out.
         airflow_url: the Airflow UI and API; None with `only_aws`.
+        login: of Airflow.
+        api: the REST API and its page; None with `only_aws`.
         waiting_for: what is not ready yet.
         ready_seconds: from the start to ready.
         error: why it failed.
@@ -92,6 +112,7 @@ class LocalSystem(BaseModel):
     stacks: dict[str, str] = {}
     airflow_url: str | None = None
     login: Login | None = None
+    api: LocalApi | None = None
     waiting_for: str | None = None
     ready_seconds: float | None = None
     error: str | None = None

@@ -51,9 +51,8 @@ ACCEPTED = {
         )
     },
     **{
-        Wildcard("InvokeStack", f"xray:{action}", "*"): (
-            f"takes no resource: {_REFERENCE}/list_awsx-ray.html"
-        )
+        Wildcard(stack, f"xray:{action}", "*"): f"takes no resource: {_REFERENCE}/list_awsx-ray.html"
+        for stack in ("InvokeStack", "UploadsApiStack")
         for action in ("PutTelemetryRecords", "PutTraceSegments")
     },
     **{

@@ -3,16 +3,17 @@
 import json
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from sparkdrop_local import cli
+from sparkdrop_local import api_process, boot, cli
 from sparkdrop_local.logs import read_lines
 from sparkdrop_local.supervisor import make_own_record
-from sparkdrop_local.system import LocalSystem, Login, ProcessRecord, load_system
+from sparkdrop_local.system import LocalApi, LocalSystem, Login, ProcessRecord, load_system
 
 RUNNER = CliRunner()
 
@@ -34,6 +35,12 @@ def system(tmp_path: Path) -> LocalSystem:
         environment={"AWS_ENDPOINT_URL": "http://127.0.0.1:5000", "SPARKDROP_UPLOADS_BUCKET": "it's"},
         airflow_url="http://127.0.0.1:8080",
         login=Login(user="admin", password="secret-of-the-test"),
+        api=LocalApi(
+            user="demo@sparkdrop.local",
+            password="secret-of-[the]-page",
+            url="http://127.0.0.1:8090/api",
+            page_url="http://127.0.0.1:8090/",
+        ),
         ready_seconds=9.5,
     )
     described.save()
@@ -69,6 +76,12 @@ def test_status_shows_each_process_with_its_memory(system):
     told = json.loads(said.stdout)
     assert said.exit_code == 0
     assert (told["state"], told["airflow_url"]) == ("ready", "http://127.0.0.1:8080")
+    assert told["api"] == {
+        "user": "demo@sparkdrop.local",
+        "password": "secret-of-[the]-page",
+        "url": "http://127.0.0.1:8090/api",
+        "page_url": "http://127.0.0.1:8090/",
+    }
     assert [one["name"] for one in told["processes"]] == ["supervisor", "aws"]
     assert all(one["memory_bytes"] > 1024 * 1024 for one in told["processes"])
     assert told["memory_bytes"] == sum(one["memory_bytes"] for one in told["processes"])
@@ -84,11 +97,14 @@ def test_a_second_up_says_where_the_first_is(system):
     assert "already up" in said.stderr
     assert "http://127.0.0.1:8080" in said.stdout
     assert "secret-of-the-test" in said.stdout
+    assert "Page     http://127.0.0.1:8090/   user demo@sparkdrop.local" in said.stdout
+    assert "secret-of-[the]-page" in said.stdout
+    assert "API      http://127.0.0.1:8090/api" in said.stdout
     assert load_system(system.home) == system
 
 
 def test_all_cannot_join_aws_alone(system):
-    system.model_copy(update={"only_aws": True, "airflow_url": None, "login": None}).save()
+    system.model_copy(update={"only_aws": True, "airflow_url": None, "login": None, "api": None}).save()
 
     said = invoke("up", "--home", str(system.home))
 
@@ -111,6 +127,7 @@ def test_a_dead_supervisor_is_not_up_whatever_its_file_says(system):
         (["up", "--only", "spark"], "--only"),
         (["up", "--empty"], "--empty"),
         (["up", "--port", "70000"], "--port"),
+        (["up", "--api-port", "70000"], "--api-port"),
         (["logs", "sheduler"], "PROCESS"),
     ],
 )
@@ -176,7 +193,7 @@ def test_the_group_joins_another_command():
     said = RUNNER.invoke(parent, ["local", "--help"])
 
     assert said.exit_code == 0
-    assert {"up", "down", "status", "env", "logs"} <= set(said.stdout.split())
+    assert {"up", "down", "status", "env", "logs", "token"} <= set(said.stdout.split())
 
 
 def test_status_says_why_a_stack_is_not_here(system: LocalSystem) -> None:
@@ -193,3 +210,38 @@ def test_an_empty_account_is_not_what_is_up_already(system: LocalSystem) -> None
     done = invoke("up", "--only", "aws", "--empty", "--home", str(system.home))
     assert done.exit_code == 1
     assert "an account with stacks is up" in done.output
+
+
+def test_there_is_no_token_without_an_api(system: LocalSystem) -> None:
+    system.model_copy(update={"only_aws": True, "api": None}).save()
+    said = invoke("token", "--home", str(system.home))
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert "AWS alone is up" in said.stderr
+
+
+def test_a_start_plans_the_api_beside_airflow_and_not_beside_aws_alone(tmp_path: Path) -> None:
+    request = boot.Request(home=tmp_path, only_aws=True)
+    alone = boot.build_plan(request, None)
+    assert (alone.system.api, [child.name for child in alone.children]) == (None, ["aws"])
+    whole = boot.build_plan(replace(request, only_aws=False), None).system
+    assert whole.api is not None
+    assert whole.api.page_url == f"http://127.0.0.1:{whole.ports['api']}/"
+    child = api_process.build_child(whole.api, {}, aws_file=tmp_path / "aws.json", configs=tmp_path)
+    assert child.restarts > 0
+    assert child.command[-1] == str(whole.ports["api"])
+    assert whole.api.password not in " ".join(child.command)
+    again = boot.build_plan(replace(request, only_aws=False), whole).system
+    assert again.ports == whole.ports
+    assert again.api is not None
+    assert again.api.password != whole.api.password
+
+
+def test_an_api_that_does_not_answer_is_waited_for(tmp_path: Path) -> None:
+    plan = boot.build_plan(boot.Request(home=tmp_path), None)
+    assert plan.find_waiting() == "aws"
+    (tmp_path / "aws.json").write_text('{"environment": {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}}')
+    assert plan.find_waiting() == "api"
+    environment = plan.read_environment()
+    assert plan.system.api is not None
+    assert environment["SPARKDROP_API_URL"] == plan.system.api.url
+    assert environment["SPARKDROP_PAGE_URL"] == plan.system.api.page_url

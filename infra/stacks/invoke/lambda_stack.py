@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 
-from infra.constructs.python_function import PythonFunction
-from infra.packaging.lambda_package import build_package
+from infra.constructs.api_function import ApiFunction
+from infra.stacks.invoke.package import HANDLER, build_api_package
 from infra.stacks.stage_stack import StageStack
-from sparkdrop.core.catalog import CATALOG_KEY
 
 if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
 
     from infra.constructs.data_bucket import DataBuckets
     from infra.settings.model import StageSettings
-
-
-FOLDER = Path(__file__).parent
 
 
 class InvokeStack(StageStack):
@@ -52,33 +47,25 @@ class InvokeStack(StageStack):
             part="invoke",
             description="the function of POST /invoke",
         )
-        invoke = PythonFunction(
+        invoke = ApiFunction(
             self,
             "Invoke",
             description="records an invocation of a pipeline and wakes it",
-            package=build_package(FOLDER / "handler", FOLDER / "requirements.txt"),
-            handler="handler.handler.handle",
-            settings=settings.invoke,
-            log_days=settings.logs.function_days,
-            environment={
-                "SPARKDROP_UPLOADS_BUCKET": buckets.uploads.bucket_name,
-                "SPARKDROP_ARTIFACTS_BUCKET": buckets.artifacts.bucket_name,
-                "SPARKDROP_LEDGER_TABLE": ledger.table_name,
-                "SPARKDROP_ARRIVALS_QUEUE_URL": arrivals.queue_url,
-                "POWERTOOLS_LOG_LEVEL": "INFO",
-            },
+            package=build_api_package(),
+            handler=HANDLER,
+            function=settings.invoke,
+            settings=settings,
+            buckets=buckets,
+            arrivals=arrivals,
+            ledger=ledger,
             alerts=alerts,
         )
-        invoke.allow("ReadCatalog", ["s3:GetObject"], buckets.artifacts.arn_for_objects(CATALOG_KEY))
-        if key := buckets.artifacts.encryption_key:
-            invoke.allow("DecryptCatalog", ["kms:Decrypt"], key.key_arn)
-        invoke.allow(
+        # no upload and no batch: only items of invocations
+        invoke.allow_items(
             "RecordInvocations",
             ["dynamodb:GetItem", "dynamodb:PutItem"],
-            ledger.table_arn,
-            # no upload and no batch: only items of invocations, by their partition key
-            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["invocation#*", "invocations#*"]}},
+            ledger,
+            ["invocation#*", "invocations#*"],
         )
         invoke.allow("WakePipelines", ["sqs:SendMessage"], arrivals.queue_arn)
         self.function: lambda_.IFunction = invoke.function

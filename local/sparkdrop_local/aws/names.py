@@ -14,7 +14,9 @@ ENVIRONMENT = {
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
 }
-# Who asks, as the trail of calls tells it: CloudFormation for a stack, Airflow's processes, steps' programs.
+# Who asks, as the trail of calls tells it: CloudFormation for a stack, Airflow's processes, steps' programs,
+# the API's functions.
 CLOUDFORMATION_KEY_ID = "sparkdrop-cloudformation"
 AIRFLOW_KEY_ID = "sparkdrop-airflow"
 JOB_KEY_ID = "sparkdrop-emr-job"
+API_KEY_ID = "sparkdrop-api"

@@ -4,8 +4,9 @@
 has
 
 - ``at``: when the request came, ISO 8601 in UTC
-- ``access_key_id``: who asked: ``sparkdrop-airflow`` (Airflow's processes and tasks), ``sparkdrop-emr-job``
-  (EMR's steps, and EMR's own writing of logs), ``sparkdrop-cloudformation`` (what a stack is made of),
+- ``access_key_id``: who asked: ``sparkdrop-airflow`` (Airflow's processes and tasks), ``sparkdrop-api`` (the
+  API's functions), ``sparkdrop-emr-job`` (EMR's steps, and EMR's own writing of logs),
+  ``sparkdrop-cloudformation`` (what a stack is made of),
   ``sparkdrop-local`` (a person, the start), null where the request is not signed
 - ``service``: the name that requests are signed for: s3, sqs, dynamodb, elasticmapreduce, iam, ...
 - ``operation``: the API's, such as ``GetObject`` (boto3's get_object), ``Query``, ``RunJobFlow``

@@ -26,12 +26,12 @@ class Request:
     Attributes:
         action: Such as ``s3:GetObject``.
         resource: The ARN, or ``*`` where the action takes no resource.
-        context: The condition keys that the request sets.
+        context: The condition keys that the request sets; a list is a key of several values.
     """
 
     action: str
     resource: str = "*"
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def find_problems(documents: Iterable[tuple[Kind, Mapping[str, Any]]]) -> list[l
 
 
 def _run(question: Mapping[str, Any]) -> Any:
-    assert PACKAGE.is_dir(), "the policy simulator is not installed: run `make infra/node_modules`"
+    assert PACKAGE.is_dir(), "the policy simulator is not installed: run `make cli`"
     done = subprocess.run(
         [find_node(), str(SCRIPT)],
         input=json.dumps(question),

@@ -215,7 +215,7 @@ def test_a_needed_stack_that_cannot_be_held_is_an_error_and_another_is_left_out_
     assert said is not None
     assert "Mail: AWS::SES::Template" in said
     assert "Box: AWS::S3::Bucket.ReplicationConfiguration" in said
-    assert "AWS::ApiGateway (2): no request would reach a handler" in said
+    assert "AWS::ApiGateway (2): the process `api` of the local system answers" in said
     assert "Tags" not in said
     with pytest.raises(EmulationError, match=r"stack later: .*AWS::SES::Template"):
         find_reason(StackTemplate(name="later", body=body, id="EventsStack"), {})

@@ -51,8 +51,10 @@ def test_each_stack_is_deployed_or_says_in_a_sentence_why_not(
         "NetworkStack",
         "EcrStack",
         "AirflowAccessStack",
+        "UsersStack",
     } <= deployed
-    assert "runs no Lambda functions" in stacks["InvokeStack"]
+    assert "run in the process `api`" in stacks["InvokeStack"]
+    assert "the process `api` of the local system answers its calls" in stacks["ApiStack"]
     assert max(map(len, stacks.values())) < 300
 
 
@@ -158,3 +160,28 @@ def test_alarms_topic_and_archive_are_as_their_templates_say(
     assert archive["RetentionDays"] == properties["RetentionDays"]
     pattern = json.loads(archive["EventPattern"])
     assert pattern["detail"]["bucket"]["name"] == [emulation.uploads]
+
+
+def test_the_pool_of_users_is_as_its_template_says(
+    emulation: Emulation, held: list[tuple[dict[str, Any], str]]
+) -> None:
+    cognito = emulation.client("cognito-idp")
+    ((pool, pool_id),) = select(held, "AWS::Cognito::UserPool")
+    made = cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+    elsewhere = {"EnabledMfas"}
+    assert {name: made[name] for name in pool.keys() - elsewhere} == {
+        name: pool[name] for name in pool.keys() - elsewhere
+    }
+    factors = cognito.get_user_pool_mfa_config(UserPoolId=pool_id)
+    assert factors["MfaConfiguration"] == pool["MfaConfiguration"] == "ON"
+    assert factors["SoftwareTokenMfaConfiguration"] == {"Enabled": True}
+    ((client, client_id),) = select(held, "AWS::Cognito::UserPoolClient")
+    described = cognito.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)["UserPoolClient"]
+    elsewhere = {"GenerateSecret", "UserPoolId"}
+    assert {name: described[name] for name in client.keys() - elsewhere} == {
+        name: client[name] for name in client.keys() - elsewhere
+    }
+    assert "ClientSecret" not in described
+    ((_, domain),) = select(held, "AWS::Cognito::UserPoolDomain")
+    page = cognito.describe_user_pool_domain(Domain=domain)["DomainDescription"]
+    assert (page["UserPoolId"], page["Domain"]) == (pool_id, "sparkdrop-dev-users-123456789012")

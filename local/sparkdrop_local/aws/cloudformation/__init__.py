@@ -13,7 +13,7 @@ asks: the local system's start, the AWS CLI or the CDK CLI.
     catalog.py    every kind that is held, and why others are not
 
 and the kinds by service: storage, tables, messages, alarms, roles, network,
-security_groups, images, clusters.
+security_groups, images, clusters, users.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from sparkdrop_local.aws.cloudformation import (
     security_groups,
     storage,
     tables,
+    users,
 )
 
 if TYPE_CHECKING:
@@ -31,15 +32,16 @@ KINDS: Mapping[str, Kind] = {
     **security_groups.KINDS,
     **images.KINDS,
     **clusters.KINDS,
+    **users.KINDS,
 }
 
 # By the start of the type's name. These are what people read where a stack is left out.
 NOT_HELD: Mapping[str, str] = {
-    "AWS::ApiGateway::": "no request would reach a handler: the emulation runs no Lambda functions",
-    "AWS::Cognito::": "no request reaches what its users would be asked for",
+    "AWS::ApiGateway::": "the process `api` of the local system answers its calls instead",
+    "AWS::CloudFront::": "the process `api` of the local system serves the page instead",
     "AWS::EC2::FlowLog": "the emulation has no traffic to log",
     "AWS::EMRServerless::": "the emulation runs no jobs of EMR Serverless",
-    "AWS::Lambda::": "the emulation runs no Lambda functions",
+    "AWS::Lambda::": "the API's functions run in the process `api` of the local system instead",
     "AWS::Route53::": "nobody asks the emulation for a name",
     "AWS::WAFv2::": "no request passes a firewall here",
 }
