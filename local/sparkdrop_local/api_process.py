@@ -7,6 +7,7 @@ import sys
 import urllib.request
 from typing import TYPE_CHECKING
 
+from sparkdrop.client.names import URL_VARIABLE
 from sparkdrop_local.supervisor import Child
 from sparkdrop_local.system import API_LOGIN_VARIABLE, LocalApi, LocalSystem, LocalSystemError, Login
 
@@ -46,7 +47,7 @@ def is_answering(api: LocalApi) -> bool:
 
 def build_client_environment(api: LocalApi) -> dict[str, str]:
     """What a client of the API sets."""
-    return {"SPARKDROP_API_URL": api.url, "SPARKDROP_PAGE_URL": api.page_url}
+    return {URL_VARIABLE: api.url, "SPARKDROP_PAGE_URL": api.page_url}
 
 
 def fetch_token(system: LocalSystem, *, user: str | None = None, password: str | None = None) -> str:

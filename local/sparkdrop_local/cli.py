@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from sparkdrop.client.names import TOKEN_VARIABLE
 from sparkdrop_local import api_process, boot
 from sparkdrop_local.boot import Request
 from sparkdrop_local.demo import demo_command
@@ -124,9 +125,12 @@ def status(home: Home = DEFAULT_HOME, *, as_json: Json = False) -> None:
 
 @app.command()
 def env(home: Home = DEFAULT_HOME, *, as_json: Json = False) -> None:
-    """Print the environment of a client: `eval "$(sparkdrop local env)"`."""
+    """Print the environment of a client: `eval "$(sparkdrop local env)"`; its token is good for an hour."""
     try:
-        environment = load_running(home.resolve()).environment
+        system = load_running(home.resolve())
+        environment = dict(system.environment)
+        if system.api is not None:
+            environment[TOKEN_VARIABLE] = api_process.fetch_token(system)
     except LocalSystemError as error:
         raise _fail(str(error)) from error
     if as_json:

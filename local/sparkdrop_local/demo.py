@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sparkdrop_local import boot
 from sparkdrop_local.demo_system import Running, check_up, end_at_signals, run_system
 from sparkdrop_local.display import stderr, stdout
 from sparkdrop_local.system import DEFAULT_HOME, REPOSITORY, LocalSystem, LocalSystemError
@@ -24,9 +23,8 @@ from sparkdrop_local.system import DEFAULT_HOME, REPOSITORY, LocalSystem, LocalS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sparkdrop.aws.tracking import Tracked, UploadTracker
-    from sparkdrop.aws.uploading import Drop
-    from sparkdrop.core.deployment import Deployment
+    from sparkdrop.client.api import ApiClient
+    from sparkdrop.client.following import Followed, Follower
     from sparkdrop_local.demo_data import DemoFile
     from sparkdrop_local.demo_figures import Figures, StepStarts
 
@@ -72,87 +70,74 @@ def _run(running: Running, began: float) -> Figures:
     """Upload, wait, read back, add up."""
     from botocore.exceptions import BotoCoreError
 
-    from sparkdrop.aws.ledger import Ledger
-    from sparkdrop.aws.tracking import UploadTracker
-    from sparkdrop.core.deployment import Deployment
+    from sparkdrop.client.api import ApiClient
+    from sparkdrop.client.credentials import TokenAuth
+    from sparkdrop.client.following import Follower
+    from sparkdrop.client.names import URL_VARIABLE
+    from sparkdrop.core.errors import ApiError
+    from sparkdrop_local.api_process import fetch_token
     from sparkdrop_local.aws.clients import Clients
     from sparkdrop_local.demo_data import count_rows_by_pipeline
     from sparkdrop_local.demo_figures import Times, compute_figures
     from sparkdrop_local.demo_results import read_samples
 
     environment = running.system.environment
-    deployment = Deployment.from_environment(environment)
     client = Clients(environment["AWS_ENDPOINT_URL"])
     try:
-        sending = time.monotonic()
-        arrivals = _upload(plan(running.files, deployment), client("s3"))
-        sent = time.monotonic()
-        ledger = Ledger(deployment.ledger_table, client=client("dynamodb"))
-        tracker = UploadTracker(ledger, arrivals)
-        _follow(tracker, lambda: check_up(running.system.home))
+        token = TokenAuth(fetch_token(running.system))
+        with ApiClient(environment[URL_VARIABLE], token) as api:
+            sending = time.monotonic()
+            uploads = _upload(api, running.files)
+            sent = time.monotonic()
+            follower = Follower(api, uploads)
+            _follow(follower, lambda: check_up(running.system.home))
         times = Times(
             ready=running.ready_seconds if running.is_ours else 0.0,
             upload=round(sent - sending, 2),
             total=round(time.monotonic() - began, 1),
         )
         return compute_figures(
-            tracker.uploads,
+            uploads,
             rows_expected=count_rows_by_pipeline(running.files),
-            step_starts=_read_step_starts(client("emr"), tracker.uploads),
-            samples=read_samples(client("s3"), tracker.uploads),
+            step_starts=_read_step_starts(client("emr"), uploads),
+            samples=read_samples(client("s3"), uploads),
             times=times,
         )
-    except BotoCoreError as error:  # out of reach: the system may have ended, and knows why
+    except (ApiError, BotoCoreError) as error:  # out of reach: the system may have ended, and knows why
         check_up(running.system.home)
-        raise LocalSystemError(f"the local AWS does not answer: {error}") from error
+        raise LocalSystemError(f"the local system does not answer: {error}") from error
 
 
-def plan(files: list[DemoFile], deployment: Deployment) -> list[Drop]:
-    """Say under which key each file goes, by the pipelines that ship.
-
-    Raises:
-        sparkdrop.cli.drops.WrongDropError: a pipeline file was changed so that it does not take its data.
-    """
-    from sparkdrop.cli.drops import plan_drops
-    from sparkdrop.configs import load_configs
-
-    pipelines = load_configs(boot.CONFIGS).pipelines
-    drops: list[Drop] = []
-    for pipeline in dict.fromkeys(file.pipeline for file in files):
-        paths = [file.path for file in files if file.pipeline == pipeline]
-        drops += plan_drops(pipelines, pipeline, paths, uploads_bucket=deployment.uploads_bucket)
-    return drops
-
-
-def _upload(drops: list[Drop], s3: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - a boto3 client
-    from sparkdrop.aws.uploading import Uploader
+def _upload(api: ApiClient, files: list[DemoFile]) -> list[Followed]:
     from sparkdrop.cli.upload_display import show_bytes
+    from sparkdrop.client.following import Followed
+    from sparkdrop.client.sending import Sender
 
-    total = sum(drop.path.stat().st_size for drop in drops)
-    stderr.print(f"uploading {len(drops)} files, {total / 2**20:.1f} MiB")
-    with show_bytes(total, quiet=False, console=stderr) as report_bytes:
-        landings = list(Uploader(client=s3).upload_all(drops, report_bytes))
-    failed = [each for each in landings if each.error]
-    if failed:
-        raise LocalSystemError(
-            f"{len(failed)} of {len(drops)} files were not uploaded; the first of them: {failed[0].error}"
-        )
-    landings.sort(key=lambda landing: (landing.drop.pipeline, landing.drop.key))
-    return [(each.drop.pipeline, each.arrival) for each in landings]
+    total = sum(file.path.stat().st_size for file in files)
+    stderr.print(f"uploading {len(files)} files, {total / 2**20:.1f} MiB")
+    uploads: list[Followed] = []
+    with show_bytes(total, quiet=False, console=stderr) as report_bytes, Sender(api) as sender:
+        for pipeline in dict.fromkeys(file.pipeline for file in files):
+            paths = [file.path for file in files if file.pipeline == pipeline]
+            for sent in sender.send_all(pipeline, paths, report_bytes):
+                if sent.upload_id is None:
+                    raise LocalSystemError(f"{sent.path.name} was not uploaded: {sent.error}")
+                uploads.append(Followed(sent.upload_id, sent.path.name, pipeline))
+    return sorted(uploads, key=lambda upload: (upload.pipeline, upload.name))
 
 
-def _follow(tracker: UploadTracker, check_up: Callable[[], None]) -> None:
+def _follow(follower: Follower, check_up: Callable[[], None]) -> None:
     """Show every upload until each has ended, or the time is up."""
     from sparkdrop.cli.upload_display import StateDisplay
 
     began = time.monotonic()
-    with StateDisplay(tracker.uploads, quiet=False, console=stderr) as display:
-        for _ in tracker.watch(timeout=TIMEOUT, interval=timedelta(seconds=_POLL_SECONDS)):
+    with StateDisplay(follower.uploads, quiet=False, console=stderr) as display:
+        for _ in follower.watch(timeout=TIMEOUT):
             display.update(f"after {time.monotonic() - began:.0f} s")
             check_up()
 
 
-def _read_step_starts(emr: Any, uploads: list[Tracked]) -> StepStarts:  # noqa: ANN401 - a boto3 client
+def _read_step_starts(emr: Any, uploads: list[Followed]) -> StepStarts:  # noqa: ANN401 - a boto3 client
     from sparkdrop_local.demo_figures import find_steps
     from sparkdrop_local.demo_results import read_step_starts
 
@@ -160,7 +145,11 @@ def _read_step_starts(emr: Any, uploads: list[Tracked]) -> StepStarts:  # noqa: 
 
 
 def _build_record(figures: Figures, running: Running) -> dict[str, Any]:
-    return figures.to_record() | {"airflow_url": running.system.airflow_url, "home": str(running.system.home)}
+    return figures.to_record() | {
+        "airflow_url": running.system.airflow_url,
+        "page_url": running.system.api.page_url if running.system.api else None,
+        "home": str(running.system.home),
+    }
 
 
 def _print_result(figures: Figures, running: Running) -> None:
@@ -171,6 +160,9 @@ def _print_result(figures: Figures, running: Running) -> None:
     if system.airflow_url and system.login:
         login = f"user {system.login.user}   password {system.login.password}"
         stdout.print(f"\nAirflow  {system.airflow_url}   {login}")
+    if system.api:
+        login = f"user {system.api.user}   password {system.api.password}"
+        stdout.print(f"Page     {system.api.page_url}   {login}", markup=False)
     stdout.print(f"State and logs are in {system.home}")
 
 

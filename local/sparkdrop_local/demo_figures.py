@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sparkdrop.aws.tracking import Tracked
+    from sparkdrop.client.following import Followed
 
 StepStarts = dict[tuple[str, str], "datetime"]
 """When each step began to run, by job flow and step."""
@@ -102,7 +102,7 @@ class Figures:
 
 
 def compute_figures(
-    uploads: Sequence[Tracked],
+    uploads: Sequence[Followed],
     *,
     rows_expected: Mapping[str, int],
     step_starts: StepStarts,
@@ -130,55 +130,57 @@ def compute_figures(
 
 
 def _compute_pipeline(
-    uploads: Sequence[Tracked], rows_expected: int, step_starts: StepStarts, sample: Sample
+    uploads: Sequence[Followed], rows_expected: int, step_starts: StepStarts, sample: Sample
 ) -> PipelineFigures:
     return PipelineFigures(
         files=len(uploads),
-        bytes=sum(upload.arrival.bytes for upload in uploads),
+        bytes=sum(upload.view.get("size") or 0 for upload in uploads),
         rows_expected=rows_expected,
         rows_in=_add(uploads, "rows_in"),
         rows_out=_add(uploads, "rows_out"),
         rows_rejected=_add(uploads, "rows_rejected"),
         rows_read_back=sample.rows,
-        batches=len({upload.view["batch_id"] for upload in uploads if upload.view["batch_id"]}),
+        batches=len({upload.view["batch_id"] for upload in uploads if upload.view.get("batch_id")}),
         step_seconds=_seconds_to_step(uploads, step_starts),
         result_seconds=_seconds_to_result(uploads),
     )
 
 
-def _add(uploads: Iterable[Tracked], name: str) -> int:
-    return sum(upload.view[name] or 0 for upload in uploads)
+def _add(uploads: Iterable[Followed], name: str) -> int:
+    return sum(upload.view.get(name) or 0 for upload in uploads)
 
 
-def find_steps(uploads: Iterable[Tracked]) -> set[tuple[str, str]]:
+def find_steps(uploads: Iterable[Followed]) -> set[tuple[str, str]]:
     """The steps that worked on these uploads, each with its job flow."""
     return {
-        (upload.view["job_flow_id"], upload.view["step_id"]) for upload in uploads if upload.view["step_id"]
+        (upload.view["job_flow_id"], upload.view["step_id"])
+        for upload in uploads
+        if upload.view.get("step_id")
     }
 
 
-def _seconds_to_step(uploads: Sequence[Tracked], step_starts: StepStarts) -> float | None:
+def _seconds_to_step(uploads: Sequence[Followed], step_starts: StepStarts) -> float | None:
     starts = [step_starts[step] for step in find_steps(uploads) if step in step_starts]
     return _seconds(uploads, min(starts)) if starts else None
 
 
-def _seconds_to_result(uploads: Sequence[Tracked]) -> float | None:
+def _seconds_to_result(uploads: Sequence[Followed]) -> float | None:
     from datetime import datetime
 
     ends = [datetime.fromisoformat(upload.view["updated_at"]) for upload in uploads if upload.succeeded]
     return _seconds(uploads, max(ends)) if ends else None
 
 
-def _seconds(uploads: Sequence[Tracked], until: datetime) -> float:
-    landed = min(upload.arrival.arrived_at for upload in uploads)
+def _seconds(uploads: Sequence[Followed], until: datetime) -> float:
+    landed = min(upload.landed_at for upload in uploads if upload.landed_at is not None)
     return round((until - landed).total_seconds(), 2)
 
 
-def _describe_uploads(uploads: Iterable[Tracked]) -> list[str]:
+def _describe_uploads(uploads: Iterable[Followed]) -> list[str]:
     return [
-        f"{upload.arrival.key}: {upload.state}: {upload.reason}"
+        f"{upload.name}: {upload.state}: {upload.reason}"
         if upload.ended
-        else f"{upload.arrival.key}: still {upload.state or 'unknown to the ledger'} when the time was up"
+        else f"{upload.name}: still {upload.state or 'unknown to the API'} when the time was up"
         for upload in uploads
         if not upload.succeeded
     ]

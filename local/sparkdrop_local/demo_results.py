@@ -11,7 +11,7 @@ from sparkdrop_local.demo_figures import Sample
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sparkdrop.aws.tracking import Tracked
+    from sparkdrop.client.following import Followed
     from sparkdrop_local.demo_figures import StepStarts
 
 FIRST_ROWS = 5
@@ -32,11 +32,11 @@ def read_step_starts(emr: Any, steps: Iterable[tuple[str, str]]) -> StepStarts: 
     return starts
 
 
-def read_samples(s3: Any, uploads: Iterable[Tracked]) -> dict[str, Sample]:  # noqa: ANN401 - see above
+def read_samples(s3: Any, uploads: Iterable[Followed]) -> dict[str, Sample]:  # noqa: ANN401 - see above
     """Read each pipeline's Parquet back: how many rows there are, and the first of them."""
     outputs: dict[str, set[str]] = {}
     for upload in uploads:
-        if upload.succeeded and upload.view["output"]:
+        if upload.succeeded and upload.view.get("output"):
             outputs.setdefault(upload.pipeline, set()).add(upload.view["output"])
     return {pipeline: read_sample(s3, uris) for pipeline, uris in outputs.items()}
 

@@ -19,9 +19,6 @@ TRAIL_VARIABLE = "SPARKDROP_LOCAL_TRAIL"
 # tells the process of the API which user to make
 API_LOGIN_VARIABLE = "SPARKDROP_LOCAL_API_LOGIN"
 
-# tells the process of the API which user to make
-API_LOGIN_VARIABLE = "SPARKDROP_LOCAL_API_LOGIN"
-
 State = Literal["starting", "ready", "stopping", "stopped", "failed"]
 ProcessState = Literal["running", "waiting"]
 

@@ -59,15 +59,19 @@ def test_nothing_up_is_exit_code_1_for_status_and_env_and_0_for_down(tmp_path):
     assert (down.exit_code, down.stdout) == (0, f"nothing was up in {tmp_path}\n")
 
 
-def test_env_can_be_evaluated_by_a_shell(system):
+def test_env_can_be_evaluated_by_a_shell(system, monkeypatch):
+    monkeypatch.setattr(api_process, "fetch_token", lambda one: f"token of {one.api.user}")
     said = invoke("env", "--home", str(system.home))
 
     assert said.exit_code == 0
     assert said.stdout.splitlines() == [
         "export AWS_ENDPOINT_URL=http://127.0.0.1:5000",
+        "export SPARKDROP_API_TOKEN='token of demo@sparkdrop.local'",
         """export SPARKDROP_UPLOADS_BUCKET='it'"'"'s'""",
     ]
-    assert json.loads(invoke("env", "--json", "--home", str(system.home)).stdout) == system.environment
+    told = json.loads(invoke("env", "--json", "--home", str(system.home)).stdout)
+    assert told.pop("SPARKDROP_API_TOKEN") == "token of demo@sparkdrop.local"
+    assert told == system.environment
 
 
 def test_status_shows_each_process_with_its_memory(system):

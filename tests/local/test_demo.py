@@ -14,13 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from sparkdrop.cli import main
-from sparkdrop.core.deployment import Deployment
 from sparkdrop_local import boot, demo, demo_system, processes
 from sparkdrop_local.demo_data import FLIGHTS, DemoFile
 from sparkdrop_local.demo_figures import Figures, PipelineFigures, Sample, Times
 from sparkdrop_local.demo_system import Running, check_up, run_system
 from sparkdrop_local.supervisor import make_own_record
-from sparkdrop_local.system import LocalSystem, LocalSystemError, Login
+from sparkdrop_local.system import LocalApi, LocalSystem, LocalSystemError, Login
 
 DEADLINE_SECONDS = 90
 
@@ -34,6 +33,9 @@ def describe(home, **changes):
         "supervisor": make_own_record(home),
         "airflow_url": "http://127.0.0.1:8080",
         "login": Login(user="admin", password="open"),
+        "api": LocalApi(
+            user="me", password="[b]", url="http://127.0.0.1:1/api", page_url="http://127.0.0.1:1/"
+        ),
     }
     return LocalSystem(**facts | changes)
 
@@ -232,7 +234,9 @@ def test_the_command_prints_rows_and_login_and_writes_the_figures(command, tmp_p
     assert (record["step_seconds"], record["result_seconds"], record["total_seconds"]) == (9.0, 30.0, 50.0)
     assert record["airflow_url"] == "http://127.0.0.1:8080"
     assert re.search(r"flights +12 +336,776 +336,776 +0 +336,776 +1\n", done.stdout)
+    assert record["page_url"] == "http://127.0.0.1:1/"
     assert "Airflow  http://127.0.0.1:8080   user admin   password open" in done.stdout
+    assert "Page     http://127.0.0.1:1/   user me   password [b]" in done.stdout
     assert "Ctrl-C" not in done.stdout
 
 
@@ -262,20 +266,3 @@ def test_a_stay_ends_with_its_system(command, tmp_path):
     done = command("--stay")
     assert done.exit_code == 1
     assert "the local system is not up any more: aws ended" in done.stderr
-
-
-def test_the_data_goes_where_the_pipelines_that_ship_look(tmp_path):
-    names = {
-        name: "x"
-        for name, field in Deployment.model_fields.items()
-        if field.is_required() and name != "uploads_bucket"
-    }
-    files = [
-        DemoFile(tmp_path / "2013-01.csv", "flights", 1),
-        DemoFile(tmp_path / "weather.csv", "weather", 1),
-    ]
-    drops = demo.plan(files, Deployment(uploads_bucket="uploads", **names))
-    assert [(drop.bucket, drop.key) for drop in drops] == [
-        ("uploads", "flights/2013-01.csv"),
-        ("uploads", "weather/weather.csv"),
-    ]

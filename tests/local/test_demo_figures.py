@@ -8,8 +8,7 @@ from moto import mock_aws
 from pyarrow import parquet
 from rich.console import Console
 
-from sparkdrop.aws.tracking import Tracked
-from sparkdrop.core.uploads import Arrival
+from sparkdrop.client.following import Followed
 from sparkdrop_local.demo_figures import Sample, Times, compute_figures, find_steps
 from sparkdrop_local.demo_report import build_sample_table, describe_times, print_figures
 from sparkdrop_local.demo_results import read_sample, read_samples, read_step_starts
@@ -22,9 +21,12 @@ STARTS = {("j-1", "s-1"): LANDED + timedelta(seconds=9), ("j-1", "s-2"): LANDED 
 
 def track(key, rows, *, after=0.0, ended=20.0, step="s-1", **changes):
     pipeline = key.split("/")[0]
-    upload = Tracked(pipeline, Arrival("uploads", key, "v1", None, 100, LANDED + timedelta(seconds=after)))
-    upload.view |= {
+    landed = (LANDED + timedelta(seconds=after)).isoformat()
+    upload = Followed("an id", key, pipeline, ended=True)
+    upload.view = {
         "state": "SUCCEEDED",
+        "size": 100,
+        "history": [{"state": "AWAITING_UPLOAD", "at": "x"}, {"state": "PENDING", "at": landed}],
         "batch_id": f"batch-{step}",
         "job_flow_id": "j-1",
         "step_id": step,
@@ -80,14 +82,15 @@ def test_figures_of_a_run_where_all_is_well():
         ({"rows_out": 8, "rows_rejected": 2}, "flights: 2 rows rejected, 0 expected"),
         ({"state": "FAILED", "reason": "exit code 1"}, "flights/1.csv: FAILED: exit code 1"),
         ({"state": "QUARANTINED", "reason": "no CSV"}, "flights/1.csv: QUARANTINED: no CSV"),
-        ({"state": "UNROUTED"}, "flights/1.csv: UNROUTED: no pipeline's patterns match"),
+        ({"state": "EXPIRED"}, "flights/1.csv: EXPIRED: no reason is on record"),
         ({"state": "RUNNING"}, "flights/1.csv: still RUNNING when the time was up"),
-        ({"state": None}, "flights/1.csv: still unknown to the ledger when the time was up"),
+        ({"state": None}, "flights/1.csv: still unknown to the API when the time was up"),
     ],
 )
 def test_whatever_is_not_as_it_should_be_is_a_problem(changes, problem):
     uploads = year()
     uploads[0].view |= changes
+    uploads[0].ended = "still" not in problem
     record = compute(uploads).to_record()
     assert not record["succeeded"]
     assert any(found.startswith(problem) for found in record["problems"])
@@ -99,7 +102,7 @@ def test_parquet_that_holds_other_rows_than_the_report_says_is_a_problem():
 
 
 def test_where_nothing_ran_there_are_no_times():
-    uploads = [Tracked(each.pipeline, each.arrival) for each in year()]
+    uploads = [Followed("an id", each.name, each.pipeline) for each in year()]
     figures = compute(uploads, starts={}, read_back=(0, 0))
     assert (figures.step_seconds, figures.result_seconds, find_steps(uploads)) == (None, None, set())
     assert "upload → Spark step running  never" in describe_times(figures)

@@ -11,8 +11,9 @@ from rich.console import Console
 from sparkdrop.cli.output import WRONG_USAGE, fail, print_records
 from sparkdrop.cli.upload_display import StateDisplay, describe_ends, show_bytes
 from sparkdrop.client.api import ApiClient
-from sparkdrop.client.credentials import TOKEN_VARIABLE, choose_auth
+from sparkdrop.client.credentials import choose_auth
 from sparkdrop.client.following import Followed, Follower
+from sparkdrop.client.names import TOKEN_VARIABLE
 from sparkdrop.client.sending import Sender, Sent
 
 _COLUMNS = ("upload_id", "filename", "size", "state")

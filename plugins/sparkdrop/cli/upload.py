@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkdrop.cli.output import FAILED, WRONG_USAGE, JsonFlag, fail, print_error
+from sparkdrop.client.names import URL_VARIABLE
 
 if TYPE_CHECKING:
     from datetime import timedelta
-
-_URL_VARIABLE = "SPARKDROP_API_URL"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +34,7 @@ def upload_files(
         str | None,
         typer.Option(metavar="ID", help="Go on with an upload in parts that was cut off, of the same file."),
     ] = None,
-    api_url: Annotated[str | None, typer.Option(envvar=_URL_VARIABLE, help="Where the API is.")] = None,
+    api_url: Annotated[str | None, typer.Option(envvar=URL_VARIABLE, help="Where the API is.")] = None,
     direct: Annotated[
         bool, typer.Option("--direct", help="Put them into S3 with AWS credentials, past the API.")
     ] = False,
@@ -58,7 +57,7 @@ def upload_files(
         )
     else:
         hint = 'eval "$(sparkdrop local env)" on one machine, or the output ApiUrl of a deployment'
-        raise fail(f"no API is named: {_URL_VARIABLE} is not set; {hint}", code=WRONG_USAGE)
+        raise fail(f"no API is named: {URL_VARIABLE} is not set; {hint}", code=WRONG_USAGE)
     for text in problems:
         print_error(text)
     if problems:

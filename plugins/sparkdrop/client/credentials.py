@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from sparkdrop.client.names import TOKEN_VARIABLE
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-TOKEN_VARIABLE = "SPARKDROP_API_TOKEN"  # noqa: S105 - the name of one
 _SERVICE = "execute-api"
 
 

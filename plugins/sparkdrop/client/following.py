@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ class Followed:
     def reason(self) -> str:
         """Why it did not succeed."""
         return str(self.view.get("reason") or "no reason is on record")
+
+    @property
+    def landed_at(self) -> datetime | None:
+        """When it landed in S3; None before the API has heard of it."""
+        moves = [move for move in self.view.get("history", ()) if move["state"] == "PENDING"]
+        return datetime.fromisoformat(moves[0]["at"]) if moves else None
 
     def look(self, api: ApiClient, now: Callable[[], float]) -> bool:
         """Bring it up to date; say whether it moved."""
