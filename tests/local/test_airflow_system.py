@@ -120,6 +120,7 @@ def test_idle_it_holds_at_most_two_gibibytes(system):
     assert [one["name"] for one in told["processes"]] == [
         "supervisor",
         "aws",
+        "api",
         "scheduler",
         "dag-processor",
         "triggerer",
@@ -144,12 +145,47 @@ def test_a_task_has_the_environment_of_a_deployment_and_a_log_without_noise(syst
     assert [event for event in events if "served logs" in event or "deprecated" in event] == []
 
 
+def test_a_killed_api_comes_back_with_the_same_users_and_address(system):
+    home = ["--home", str(system.home)]
+    said = run("token", *home)
+    assert said.returncode == 0, said.stderr
+    (killed,) = [one for one in system.processes if one.name == "api"]
+
+    psutil.Process(killed.pid).kill()
+
+    def find_restarted():
+        (now,) = [one for one in load_running(system.home).processes if one.name == "api"]
+        return now.restarts == killed.restarts + 1 and now.state == "running"
+
+    wait_for(find_restarted, "the API is started again")
+    token = said.stdout.strip()
+    wait_for(lambda: call_api(system, token) == 422, "the API answers a token of before")
+    assert call_api(system, "") == 401
+    wrong = run("token", *home, "--user", system.api.user, "--password", "wrong")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+
+
+def call_api(system: LocalSystem, token: str) -> int | None:
+    request = urllib.request.Request(  # noqa: S310 - it is http on loopback
+        f"{system.api.url}/invoke", b"{}", {"Authorization": token}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - see above
+            return answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return None
+
+
 def test_a_second_up_joins_the_first(system):
     said = run("up", "--home", str(system.home))
 
     assert (said.returncode, said.stderr) == (0, "already up\n")
     assert system.airflow_url in said.stdout
-    assert load_system(system.home) == system
+    assert system.api.page_url in said.stdout
+    assert load_system(system.home).state == "ready"
 
 
 def test_down_leaves_nothing_and_the_next_up_asks_for_the_same_ports(system):
@@ -162,7 +198,8 @@ def test_down_leaves_nothing_and_the_next_up_asks_for_the_same_ports(system):
     assert [one for one in everything if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
     assert not (system.home / "aws.json").exists()
     stopped = load_system(system.home)
-    assert (stopped.state, stopped.ports, stopped.login) == ("stopped", system.ports, None)
+    assert (stopped.state, stopped.ports) == ("stopped", system.ports)
+    assert (stopped.login, stopped.api) == (None, None)
 
 
 def test_aws_alone_comes_up_beside_it_and_goes(tmp_path: Path):
@@ -171,7 +208,7 @@ def test_aws_alone_comes_up_beside_it_and_goes(tmp_path: Path):
     try:
         assert said.returncode == 0, said.stderr
         environment = json.loads(run("env", "--json", *home).stdout)
-        assert "SPARKDROP_AIRFLOW_URL" not in environment
+        assert not {"SPARKDROP_AIRFLOW_URL", "SPARKDROP_API_URL", "SPARKDROP_PAGE_URL"} & set(environment)
         assert {"AWS_ENDPOINT_URL", "SPARKDROP_LEDGER_TABLE", "SPARKDROP_ARRIVALS_QUEUE_URL"} <= set(
             environment
         )

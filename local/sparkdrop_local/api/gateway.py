@@ -59,6 +59,9 @@ class Gateway:
         api: As its template describes it.
         authorizer: Knows the callers.
         functions: Run what answers.
+
+    Raises:
+        EmulationError: A mapping template says what is not known here.
     """
 
     def __init__(self, api: RestApi, authorizer: Authorizer, functions: Functions) -> None:
@@ -69,6 +72,10 @@ class Gateway:
             method: {kind: Draft4Validator(dict(schema)) for kind, schema in described.models.items()}
             for method, described in api.methods.items()
         }
+        # filling one reads all of it, whichever way its conditions go
+        mocks = [one.integration for one in api.methods.values() if isinstance(one.integration, Mock)]
+        for template in [one.template for one in (*mocks, *api.refusals.values())]:
+            velocity.render(template, {}, {})
 
     def answer(self, request: Request) -> Answer:
         """Answer a call; its path starts after the stage."""

@@ -16,7 +16,7 @@ from sparkdrop_local.api.functions import Context, Functions, merge_environments
 from sparkdrop_local.api.gateway import MAX_BODY_BYTES, Gateway
 from sparkdrop_local.api.messages import Answer, Request
 from sparkdrop_local.api.references import References
-from sparkdrop_local.api.rest_api import Function, Method, RestApi, read_rest_api
+from sparkdrop_local.api.rest_api import Function, Method, Mock, RestApi, read_rest_api
 from sparkdrop_local.aws.errors import EmulationError
 
 if TYPE_CHECKING:
@@ -237,6 +237,16 @@ def test_a_page_of_the_settings_may_call(gateway: Gateway, origin: str) -> None:
 def test_another_page_may_not_call(gateway: Gateway) -> None:
     answer = gateway.answer(Request("OPTIONS", "/invoke", headers=(("Origin", "https://evil.example"),)))
     assert dict(answer.headers)["Access-Control-Allow-Origin"] != "https://evil.example"
+
+
+def test_a_mapping_that_is_not_known_is_refused_before_the_first_call(rest_api: RestApi, key: RSAKey) -> None:
+    mock = Method("GET", "/", Mock(200, {}, "#if($a)$util.urlEncode($b)#end"), authorized=False)
+    api = RestApi("dev", {("/", "GET"): mock}, rest_api.refusals)
+    authorizer = Authorizer(
+        KeySet.import_key_set({"keys": [key.as_dict(private=False)]}), issuer=ISSUER, client_id=CLIENT
+    )
+    with pytest.raises(EmulationError, match="mapping template"):
+        Gateway(api, authorizer, Functions(lambda _: None))
 
 
 def test_a_function_gets_the_request_as_the_proxy_integration_writes_it(
