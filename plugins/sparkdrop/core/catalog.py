@@ -188,6 +188,11 @@ def _describe(pipeline: Pipeline, artifacts_bucket: str) -> CatalogPipeline:
         max_files=pipeline.batch.max_files,
         max_bytes=pipeline.batch.max_bytes,
         argument_room=measure_argument_room(pipeline, artifacts_bucket),
+        upload=CatalogUpload(
+            max_bytes=pipeline.upload.max_bytes,
+            groups=pipeline.upload.groups,
+            viewers=pipeline.upload.viewers,
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ MAX_FILENAME_LENGTH = 1024
 _PART_BYTES = 8 * 2**20
 _PART_STEP = 2**20
 _SAFE_LENGTH = 120
+_SLOWEST_BYTES_A_SECOND = 125_000
+_EVENT_DELAY = timedelta(seconds=10)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 # one ending, or two as in .csv.gz
 _ENDINGS = re.compile(r"(?:\.[A-Za-z0-9]{1,16}){1,2}$")
@@ -73,6 +76,7 @@ class Link:
         state: what the API has done with it.
         created_at: when it was made.
         expires_at: when it, or its multipart upload, is over.
+        updated_at: when its state changed; None before.
     """
 
     upload_id: str
@@ -90,6 +94,20 @@ class Link:
     state: LinkState
     created_at: datetime
     expires_at: datetime
+    updated_at: datetime | None = None
+
+
+def is_over(link: Link, now: datetime) -> bool:
+    """Whether nothing can come of an open link any more.
+
+    S3 looks at the clock when a request begins: a file whose upload began in time may land later, by as long
+    as a slow line takes for it; and its event takes a moment.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
+    """
+    late = _EVENT_DELAY
+    if link.kind is LinkKind.SINGLE:
+        late += timedelta(seconds=link.bytes / _SLOWEST_BYTES_A_SECOND)
+    return now > link.expires_at + late
 
 
 def make_link_id(at: datetime) -> str:

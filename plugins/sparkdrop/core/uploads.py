@@ -71,6 +71,11 @@ def make_ulid(at: datetime, name: str) -> str:
     return str(ULID(milliseconds.to_bytes(6, "big") + hashlib.sha256(name.encode()).digest()[:10]))
 
 
+def first_id_at(moment: datetime) -> str:
+    """The smallest ULID of a moment: no older one compares as large."""
+    return str(ULID(int(moment.timestamp() * 1000).to_bytes(6, "big") + bytes(10)))
+
+
 def upload_identity(upload_id: str) -> str:
     """The part of an upload's id that depends on the object version alone."""
     return upload_id[-_IDENTITY_LENGTH:]
