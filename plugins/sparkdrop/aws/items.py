@@ -122,10 +122,12 @@ def inbox_partition(pipeline: str, upload_id: str) -> str:
 
 def inbox_key(pipeline: str, entry: InboxEntry) -> dict[str, str]:
     """An inbox entry's key."""
-    return {
-        "pk": inbox_partition(pipeline, entry.upload_id),
-        "sk": f"{entry.upload_id}#{entry.attempt:03d}",
-    }
+    return waiting_key(pipeline, entry.upload_id, entry.attempt)
+
+
+def waiting_key(pipeline: str, upload_id: str, attempt: int = 1) -> dict[str, str]:
+    """The key of the inbox entry that an attempt of an upload has."""
+    return {"pk": inbox_partition(pipeline, upload_id), "sk": f"{upload_id}#{attempt:03d}"}
 
 
 def upload_key(upload_id: str) -> dict[str, str]:

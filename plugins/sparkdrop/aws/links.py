@@ -25,7 +25,7 @@ from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.errors import LinkConflictError, QuotaExceededError, UnknownUploadError
 from sparkdrop.core.links import Link, LinkKind, LinkState
 from sparkdrop.core.quantities import format_size
-from sparkdrop.core.uploads import first_id_at
+from sparkdrop.core.uploads import LAST_ID, first_id_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from sparkdrop.aws.table import Table
 
 _QUOTA_KEPT_FOR = timedelta(days=2)
-_LAST_ID = "Z"
-"""Comes after every ULID."""
 _SMALLEST_PAGE = 25
 
 
@@ -158,7 +156,7 @@ class Links:
             pipeline: only this pipeline's.
             since: only those made at that time or later.
         """
-        first, last = first_id_at(since) if since else "0", before or _LAST_ID
+        first, last = first_id_at(since) if since else "0", before or LAST_ID
         if first > last:
             return []
         pages = self._table.query_pages(
