@@ -231,7 +231,7 @@ def test_what_no_event_told_of_is_found_by_the_link(ledger, storage, links, cloc
     assert links.read(link.upload_id).landing == arrival.upload_id
 
 
-def test_a_thousand_arrivals_of_links_are_all_noted(ledger, links):
+def test_more_arrivals_than_one_request_takes_are_all_noted(ledger, links):
     made = [make_link(START + timedelta(milliseconds=number)) for number in range(60)]
     record_arrivals(ledger, route, [make_arrival(link) for link in made])
     for link in made:

@@ -231,6 +231,13 @@ def test_a_landing_whose_items_are_on_their_way_is_pending(api):
     assert api.list_own()[0][0]["state"] == "PENDING"
 
 
+def test_who_follows_an_upload_reads_no_inbox(api, monkeypatch):
+    link = api.open()
+    api.land(link)
+    monkeypatch.setattr(api.ledger.table, "query_pages", None)
+    assert api.read(link.upload_id)["state"] == "PENDING"
+
+
 def make_entry_of(link):
     arrival = make_arrival(link)
     return replace(make_entry(0), upload_id=arrival.upload_id, arrival=arrival)

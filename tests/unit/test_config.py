@@ -67,6 +67,7 @@ def test_defaults_lie_below():
             "found 'b c'; accepted: a group of the user",
             "",
         ),
+        ('upload: {viewers: ["a,b"]}', "upload.viewers[0]", 1, "found 'a,b'; accepted: a group", ""),
         ("upload: {viewers: [role/]}", "upload.viewers[0]", 1, "found 'role/'; accepted: a group", ""),
         ("upload: {viewers: [1]}", "upload.viewers[0]", 1, "accepted: text", ""),
         ("upload: {group: [a]}", "upload.group", 1, "accepted here: groups, max_bytes", "'groups'"),

@@ -87,7 +87,10 @@ def read_view(
             return None
         found = _find_links(Links(ledger.table, ledger.now), [item]).get(_place(item))
     elif found.landing:
-        item = read_item(ledger, found.landing, (found.landed_pipeline or UNROUTED, *pipelines))
+        # by name first: who follows an upload asks every second, and an inbox may be long
+        item = _read_landed(ledger, [found]).get(upload_identity(found.landing)) or read_item(
+            ledger, found.landing, pipelines
+        )
     heads = read_heads(ledger, [item]) if item else {}
     view = _build(found, item, _find_head(heads, item), ledger.now())
     return view | {"history": _build_history(found, item, view)}
@@ -178,18 +181,23 @@ def list_pipeline_views(
 
 
 def _view_links(ledger: Ledger, page: Sequence[FoundLink]) -> list[View]:
-    landed = {found.landing: found.landed_pipeline or UNROUTED for found in page if found.landing}
-    # the inboxes first: what is claimed between the two looks is found by the second
-    waiting = list(ledger.table.batch_get([waiting_key(pipeline, name) for name, pipeline in landed.items()]))
-    items = {
-        upload_identity(item["upload_id"]): item for item in [*waiting, *ledger.read_uploads(landed.keys())]
-    }
+    items = _read_landed(ledger, page)
     heads = read_heads(ledger, items.values())
     views = []
     for found in page:
         item = items.get(upload_identity(found.landing)) if found.landing else None
         views.append(_build(found, item, _find_head(heads, item), ledger.now()))
     return views
+
+
+def _read_landed(ledger: Ledger, page: Sequence[FoundLink]) -> dict[str, Item]:
+    """Read the items of what landed of links, by their identities: the uploads, or else their entries."""
+    landed = {found.landing: found.landed_pipeline or UNROUTED for found in page if found.landing}
+    # the inboxes first: what is claimed between the two looks is found by the second
+    waiting = list(ledger.table.batch_get([waiting_key(pipeline, name) for name, pipeline in landed.items()]))
+    return {
+        upload_identity(item["upload_id"]): item for item in [*waiting, *ledger.read_uploads(landed.keys())]
+    }
 
 
 def _view_items(ledger: Ledger, links: Links, page: Sequence[tuple[str, Item]]) -> list[View]:

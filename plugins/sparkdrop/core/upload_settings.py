@@ -24,10 +24,11 @@ def _check_max_bytes(value: int) -> int:
 
 def _check_group(value: str) -> str:
     name = value.removeprefix("role/").removeprefix("user/")
-    if not 1 <= len(name) <= _MAX_GROUP_LENGTH or any(character.isspace() for character in name):
+    # API Gateway tells the groups of a token as one text, with commas between them
+    if not 1 <= len(name) <= _MAX_GROUP_LENGTH or any(one.isspace() or one in ",[]" for one in name):
         raise ValueError(
             f"found {value!r}; accepted: a group of the user pool, or role/NAME or user/NAME of IAM, each of "
-            f"1 to {_MAX_GROUP_LENGTH} characters and without blanks"
+            f"1 to {_MAX_GROUP_LENGTH} characters and without blanks, commas and brackets"
         )
     return value
 
