@@ -8,9 +8,18 @@
     ├── LedgerError            the ledger refuses a move
     ├── StorageError           S3 refuses what has to be done
     ├── StepStillLiveError     a batch cannot be settled yet
-    ├── UnknownPipelineError   an invocation names a pipeline that is not there
+    ├── UnknownPipelineError   a caller names a pipeline that is not there, or not there for it
     ├── InvocationRefusedError an invocation asks for what its pipeline may not do
     ├── InvocationConflictError an idempotency key was used before, for something else
+    ├── ForbiddenError         a caller may see a pipeline, and may not do this with it
+    ├── LinkRefusedError       a link is asked for that its pipeline cannot have
+    │   └── TooLargeError      the file is larger than this kind of upload takes
+    ├── QuotaExceededError     a caller has used up its day
+    ├── UnknownUploadError     there is no such upload, or not for this caller
+    ├── UnknownRunError        there is no such invocation, or not for this caller
+    ├── LinkConflictError      a link is past what is asked of it
+    ├── LinkExpiredError       a link's time is over
+    ├── IncompleteError        parts of a multipart upload are missing
     └── BatchFailedError       Spark, or the cluster under it, failed a batch
 
 A message says what is wrong, where, and how to mend it.
@@ -42,7 +51,7 @@ class StepStillLiveError(SparkdropError):
 
 
 class UnknownPipelineError(SparkdropError):
-    """An invocation names a pipeline that is not there."""
+    """A caller names a pipeline that is not there, or that it must not know of."""
 
 
 class InvocationRefusedError(SparkdropError):
@@ -55,6 +64,57 @@ class InvocationRefusedError(SparkdropError):
 
 class InvocationConflictError(SparkdropError):
     """An idempotency key was used before, by the same caller and for another request."""
+
+
+class ForbiddenError(SparkdropError):
+    """A caller may see a pipeline, and may not do with it what it asks for."""
+
+
+class LinkRefusedError(SparkdropError):
+    """A link is asked for that its pipeline cannot have; `field` says where."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class TooLargeError(LinkRefusedError):
+    """A file is larger than its pipeline, or this kind of upload, takes."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("size", message)
+
+
+class QuotaExceededError(SparkdropError):
+    """A caller has used up its day; `retry_seconds` says when the next one begins."""
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class UnknownUploadError(SparkdropError):
+    """There is no such upload, or the caller must not know of it."""
+
+
+class UnknownRunError(SparkdropError):
+    """There is no such invocation, or the caller must not know of it."""
+
+
+class LinkConflictError(SparkdropError):
+    """A link is past what is asked of it: it was completed, or cancelled, or its file has landed."""
+
+
+class LinkExpiredError(SparkdropError):
+    """A link's time is over, or that of its multipart upload."""
+
+
+class IncompleteError(SparkdropError):
+    """Parts of a multipart upload are missing; `parts` are the first of their numbers."""
+
+    def __init__(self, message: str, parts: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.parts = parts
 
 
 class BatchFailedError(SparkdropError):
