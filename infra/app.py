@@ -33,6 +33,7 @@ from infra.stacks.invoke.uploads_stack import UploadsStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.s3 import S3Stack
 from infra.stacks.users import UsersStack
+from infra.stacks.web import WebStack
 from sparkdrop.core.errors import ConfigError, Problem
 
 DEFAULT_STAGE = "dev"
@@ -120,7 +121,7 @@ def _wire_api(
     storage: S3Stack,
     events: EventsStack,
 ) -> None:
-    """Create what people and programs outside of AWS see: the API, its functions, its users."""
+    """Create what people and programs outside of AWS see: the API, its functions, its users, its page."""
     invoke = InvokeStack(
         app,
         "InvokeStack",
@@ -143,7 +144,7 @@ def _wire_api(
     users = None
     if settings.api.authorizer == "cognito":
         users = UsersStack(app, "UsersStack", settings=settings, removal_policy=removal_policy).users
-    ApiStack(
+    api = ApiStack(
         app,
         "ApiStack",
         settings=settings,
@@ -153,6 +154,16 @@ def _wire_api(
         alerts=events.alerts,
         users=users.pool if users else None,
     )
+    if settings.web.enabled and users:
+        WebStack(
+            app,
+            "WebStack",
+            settings=settings,
+            removal_policy=removal_policy,
+            uploads=storage.buckets.uploads,
+            api_url=api.url,
+            users=users,
+        )
 
 
 def choose_removal_policy(settings: StageSettings, *, confirmed: str | None) -> cdk.RemovalPolicy:

@@ -138,6 +138,7 @@ def render(deployed: Deployed) -> str:
     comments = {
         "stage": f"{deployed.stage}, account {deployed.account}, {deployed.region}",
         "url": facts["url"],
+        "page": facts["page"],
         **facts["buckets"],
         "Airflow's role": facts["airflow_role"],
         **{f"job.spark {name}": value for name, value in facts["spark"].items()},

@@ -54,6 +54,7 @@ class DataBucket(Construct):
         versioned: bool = False,
         abandoned_multipart_days: int = 3,
         cors: list[s3.CorsRule] | None = None,
+        written_by_acl: bool = False,
     ) -> None:
         """Create the bucket.
 
@@ -66,6 +67,8 @@ class DataBucket(Construct):
             versioned: Whether an overwritten object stays readable by its version id.
             abandoned_multipart_days: When the parts of an upload that never ended are deleted.
             cors: What pages in a browser may do.
+            written_by_acl: Whether a service writes here that AWS lets in by an ACL alone; what it writes is
+                still the bucket owner's.
         """
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
@@ -76,7 +79,9 @@ class DataBucket(Construct):
             # one call of KMS for many objects: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
             bucket_key_enabled=None if key is None else True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_PREFERRED
+            if written_by_acl
+            else s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=versioned,

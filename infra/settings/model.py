@@ -25,6 +25,7 @@ from infra.settings.sections import (
     Section,
     UploadsApiSettings,
     UploadsSettings,
+    WebSettings,
 )
 from sparkdrop.core.errors import ConfigError, Problem
 
@@ -86,17 +87,26 @@ class StageSettings(Section):
     invoke: InvokeSettings = InvokeSettings()
     uploads_api: UploadsApiSettings = UploadsApiSettings()
     api: ApiSettings = ApiSettings()
+    web: WebSettings = WebSettings()
     airflow: AirflowSettings = AirflowSettings()
 
     @property
     def page_origins(self) -> tuple[str, ...]:
-        """Origins of the pages that sign in, call the API and put files."""
-        return self.uploads.cors_origins
+        """Origins of the pages that sign in, call the API and put files: the stage's own, and those named."""
+        domain = self.web.domain if self.web.enabled else None
+        own = () if domain is None else (f"https://{domain.name}",)
+        return tuple(dict.fromkeys((*own, *self.uploads.cors_origins)))
 
     @model_validator(mode="after")
     def _keep_production_data(self) -> Self:
         if self.stage == PRODUCTION and self.destroy_data:
             raise ValueError("destroy_data is true, but production keeps its data: take it out of this file")
+        return self
+
+    @model_validator(mode="after")
+    def _let_the_page_sign_in(self) -> Self:
+        if self.web.enabled and self.api.authorizer != "cognito":
+            raise ValueError("web.enabled is true, but nobody could sign in: set api.authorizer: cognito")
         return self
 
 

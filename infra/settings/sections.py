@@ -304,6 +304,38 @@ class ApiSettings(Section):
     domain: DomainSettings | None = None
 
 
+class WebDomainSettings(DomainSettings):
+    """A name of one's own for the page.
+
+    Attributes:
+        name: The host name.
+        certificate_arn: Its certificate in ACM, in us-east-1: CloudFront takes none of another region.
+        hosted_zone_id: The Route 53 zone that gets its record; None leaves the record to others.
+        hosted_zone_name: That zone's name.
+    """
+
+    certificate_arn: Annotated[
+        str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/[0-9a-f-]{36}$")
+    ]
+
+
+class WebSettings(Section):
+    """The page that files are dropped on.
+
+    Attributes:
+        enabled: Whether the stage has the stack ``WebStack``; its users sign in, so ``api.authorizer`` has to
+            be "cognito".
+        domain: A name of one's own. Without one, CloudFront's name is known after the first deployment, and
+            has to be added to ``uploads.cors_origins`` then.
+        price_class: Where CloudFront answers from: "100" is North America and Europe, "200" leaves out South
+            America and Oceania, "all" is everywhere.
+    """
+
+    enabled: bool = False
+    domain: WebDomainSettings | None = None
+    price_class: Literal["100", "200", "all"] = "100"
+
+
 class AirflowSettings(Section):
     """Who may take the role that runs the pipelines.
 

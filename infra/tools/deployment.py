@@ -13,12 +13,14 @@ from infra.tools.account import reach_account
 from infra.tools.assembly import choose_stacks, synthesize
 from infra.tools.cdk_cli import ASSEMBLY, build_command, run_cli
 from infra.tools.delivery import deliver
+from infra.tools.page import deliver_page
 from sparkdrop.core.deployment import Deployment, environment_name, read_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from infra.settings.model import StageSettings
     from infra.tools.account import Account
     from infra.tools.assembly import SynthesizedStack
     from infra.tools.delivery import Delivery
@@ -34,6 +36,7 @@ class Deployed:
         region: The region.
         stacks: The outputs of every stack of the stage that is there, by the stack's name.
         delivery: What was uploaded; None where stacks that it needs are not there.
+        page: Where the page is; None where there is none.
     """
 
     stage: str
@@ -41,6 +44,7 @@ class Deployed:
     region: str
     stacks: dict[str, dict[str, str]]
     delivery: Delivery | None = None
+    page: str | None = None
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -101,7 +105,23 @@ def deploy_stage(
     outputs = account.read_outputs(stack.name for stack in stacks)
     deployed = Deployed(stage=stage, account=account.number, region=account.region, stacks=outputs)
     write_outputs(deployed, assembly)
-    return _deliver(account, deployed, platform)
+    page = deliver_page(account, deployed.outputs)
+    if page is not None:
+        warn_of_unknown_origin(page, settings)
+    return _deliver(account, replace(deployed, page=page), platform)
+
+
+def warn_of_unknown_origin(page: str, settings: StageSettings) -> None:
+    """Say what is left to do where the page has a name that CloudFront gave it, and nobody else knows.
+
+    A template cannot: the page names the bucket and the API, and they would have to name the page.
+    """
+    origin = page.rstrip("/")
+    if origin not in settings.page_origins:
+        say(
+            f"the page cannot sign in or upload yet: add {origin} to uploads.cors_origins of"
+            f" {settings.stage}.yaml and deploy again"
+        )
 
 
 def _deliver(account: Account, deployed: Deployed, platform: str) -> Deployed:
@@ -148,6 +168,7 @@ def describe(deployed: Deployed) -> dict[str, Any]:
         "account": deployed.account,
         "region": deployed.region,
         "url": outputs.get("ApiUrl"),
+        "page": deployed.page,
         "buckets": {name: value for name, value in sorted(outputs.items()) if name.endswith("Bucket")},
         "airflow_role": outputs.get("AirflowRoleArn"),
         "environment": deployed.settings,

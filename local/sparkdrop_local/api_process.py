@@ -23,7 +23,7 @@ _TIMEOUT_SECONDS = 2
 def describe(port: int) -> LocalApi:
     """The API of a new start, with a new password for its user, which has what the pool's policy asks for."""
     origin = f"http://127.0.0.1:{port}"
-    password = f"{secrets.token_urlsafe(12)}-aA1"
+    password = f"{secrets.token_hex(8)}-aA1"
     return LocalApi(user=USER, password=password, url=f"{origin}/api", page_url=f"{origin}/")
 
 

@@ -12,8 +12,9 @@ from moto.emr.models import emr_backends
 from pydantic import ValidationError
 
 from sparkdrop.aws.claims import claim_batch
-from sparkdrop.aws.emr import Emr, tail_reason
-from sparkdrop.aws.items import BatchState
+from sparkdrop.aws.emr import Emr, tail_excerpt, tail_reason
+from sparkdrop.aws.intake import select_again
+from sparkdrop.aws.items import BatchState, batch_key
 from sparkdrop.aws.settlement import BatchSettler
 from sparkdrop.core.emr_request import build_job_flow, build_step, locate_batch
 from sparkdrop.core.errors import StepStillLiveError
@@ -112,6 +113,10 @@ class Batch:
         return self.storage.read_text(self.places.output + "/part-0") is not None
 
 
+def read_head(batch):
+    return batch.ledger.table.get(batch_key(batch.head.batch_id))
+
+
 def test_each_file_ends_as_the_report_says(batch):
     batch.report((5, 1, "SUCCEEDED", None), (0, 0, "QUARANTINED", "not gzip"))
     batch.end("COMPLETED")
@@ -120,7 +125,8 @@ def test_each_file_ends_as_the_report_says(batch):
     assert settlement.states == {"SUCCEEDED": 1, "QUARANTINED": 1}
     good, bad = batch.read()
     assert (good["state"], good["rows_in"], good["rows_out"], good["rows_rejected"]) == ("SUCCEEDED", 6, 5, 1)
-    assert good["output"] == batch.places.output
+    assert (good["output"], good["rejects"]) == (batch.places.output, f"{batch.places.rejects}/")
+    assert "rejects" not in bad
     assert (bad["state"], bad["reason"], bad.get("output")) == ("QUARANTINED", "not gzip", None)
     assert batch.ledger.read_open_batches() == []
     assert batch.ledger.read_batch(batch.head.batch_id).state is BatchState.SUCCEEDED
@@ -172,6 +178,7 @@ def test_a_failed_step_gives_its_uploads_back_with_the_drivers_last_words(batch,
     assert settlement.states == {"PENDING": 2}
     for item in batch.read():
         assert (item["state"], item["log"], item["reason"]) == ("PENDING", log, settlement.reason)
+    assert read_head(batch)["log_excerpt"] == settlement.reason
     assert not batch.output_is_there
     assert not batch.ledger.is_waiting("flights")
     clock.at += batch.pipeline.retries.delay
@@ -185,6 +192,7 @@ def test_after_the_last_attempt_an_upload_has_failed(batch):
     for item in batch.read():
         assert "EMR gives no reason" in item["reason"]
         assert item["log"] == f"s3://sd-logs/emr/{batch.job_flow_id}/steps/{batch.step_id}/"
+    assert "log_excerpt" not in read_head(batch), "the log has not reached S3"
     assert not batch.ledger.read_inbox("flights", 9)
 
 
@@ -267,6 +275,25 @@ def test_a_reason_is_the_last_lines_that_say_something():
     assert len(tail_reason("\n".join(f"line {n}" for n in range(50))).splitlines()) == 5
     assert tail_reason("") is None
     assert tail_reason("26/03/01 12:00:00 INFO all is well\n\n") is None
+
+
+def test_an_excerpt_is_as_many_whole_lines_as_a_page_has_room_for():
+    assert tail_excerpt(STDERR.decode()) == tail_reason(STDERR.decode())
+    assert tail_excerpt("26/03/01 12:00:00 INFO all is well\n") is None
+    lines = [f"line {number:04d}" for number in range(500)]
+    excerpt = tail_excerpt("\n".join(lines))
+    assert excerpt.splitlines() == lines[-len(excerpt.splitlines()) :]
+    assert 1_990 <= len(excerpt) <= 2_000
+    assert tail_excerpt("x" * 5_000) == "x" * 2_000
+
+
+def test_a_new_claim_forgets_what_the_last_one_left(batch):
+    batch.report((5, 1, "SUCCEEDED", None), (1, 0, "SUCCEEDED", None))
+    batch.end("COMPLETED")
+    batch.settle()
+    again = select_again(batch.ledger, [batch.entries[0].arrival]).entries
+    claim_batch(batch.ledger, make_run("two"), PLENTY, choose=lambda: again)
+    assert not {"rejects", "output", "rows_rejected"} & batch.read()[0].keys()
 
 
 def test_a_retry_comes_after_the_pipelines_delay(batch, clock):

@@ -27,10 +27,11 @@ STACKS = (
     "S3Stack",
     "UploadsApiStack",
     "UsersStack",
+    "WebStack",
 )
 STAGES = ("dev", "prod", "full", "existing")
-# What a stage's settings do not ask for: a development cluster, users beside the account's own.
-LEFT_OUT = {"prod": {"EMRStack"}, "existing": {"EMRStack", "UsersStack"}}
+# What a stage's settings do not ask for: a development cluster, users beside the account's own, a page.
+LEFT_OUT = {"prod": {"EMRStack"}, "existing": {"EMRStack", "UsersStack", "WebStack"}}
 
 # What holds something that cannot be made again.
 STATEFUL = {

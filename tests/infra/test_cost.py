@@ -25,6 +25,7 @@ CENT = Decimal("0.01")
 FREE_AT_REST = (
     "AWS::ApiGateway::",
     "AWS::CDK::Metadata",
+    "AWS::CloudFront::",
     "AWS::Cognito::",
     "AWS::DynamoDB::Table",
     "AWS::ECR::Repository",

@@ -184,6 +184,29 @@ def test_a_part_of_the_stacks_uploads_nothing_and_says_so(
     assert "SPARKDROP_LEDGER_TABLE" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (None, False),
+        ("http://localhost:8080/", False),
+        ("https://d111111abcdef8.cloudfront.net/", True),
+    ],
+)
+def test_a_page_that_nobody_knows_yet_is_said_how_to_make_known(
+    page: str | None,
+    said: object,
+    stand_in: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(deployment, "deliver_page", lambda *_: page)
+    deployed = deployment.deploy_stage("dev", assembly=stand_in.folder)
+    assert deployment.describe(deployed)["page"] == page
+    assert (f"# page: {page}" in cli.render(deployed)) is (page is not None)
+    told = "add https://d111111abcdef8.cloudfront.net to uploads.cors_origins of dev.yaml"
+    assert (told in capsys.readouterr().err) is said
+
+
 def test_an_unknown_stack_stops_before_anything_is_done(stand_in: StandIn) -> None:
     with pytest.raises(ToolError, match="no stack is called Nothing"):
         deployment.deploy_stage("dev", named=["Nothing"], assembly=stand_in.folder)

@@ -25,6 +25,33 @@ def test_every_shipped_stage_loads(stage: str) -> None:
     assert load_settings(stage).stage == stage
 
 
+PAGE = """
+api: {authorizer: cognito}
+uploads: {cors_origins: ["https://a.example.com", "http://localhost:3000"]}
+web:
+  enabled: %s
+  domain:
+    name: %s
+    certificate_arn: arn:aws:acm:us-east-1:111122223333:certificate/01234567-89ab-cdef-0123-456789abcdef
+"""
+LISTED = ("https://a.example.com", "http://localhost:3000")
+
+
+@pytest.mark.parametrize(
+    ("enabled", "name", "origins"),
+    [
+        ("true", "files.example.com", ("https://files.example.com", *LISTED)),
+        ("true", "a.example.com", LISTED),
+        ("false", "files.example.com", LISTED),
+    ],
+)
+def test_the_pages_own_name_is_one_of_the_origins(
+    tmp_path: Path, enabled: str, name: str, origins: tuple[str, ...]
+) -> None:
+    (tmp_path / "x.yaml").write_text(NEEDED + PAGE % (enabled, name))
+    assert load_settings("x", tmp_path).page_origins == origins
+
+
 @pytest.mark.parametrize(
     ("text", "path", "said"),
     [
@@ -46,6 +73,14 @@ def test_every_shipped_stage_loads(stage: str) -> None:
         (NEEDED + "emr: {release: emr-7.99.0}\n", "emr.release", "EMR has no release 'emr-7.99.0'; nearest:"),
         (NEEDED + "emr: {idle_minutes: ten}\n", "emr.idle_minutes", "found 'ten'"),
         (NEEDED + "api: {authorizer: none}\n", "api.authorizer", "'iam' or 'cognito'"),
+        (NEEDED + "api: {groups: ['role/admin']}\n", "api.groups.0", "found 'role/admin'"),
+        (NEEDED + "uploads_api: {link_seconds: 3600}\n", "uploads_api.link_seconds", "equal to 1800"),
+        (NEEDED + "web: {enabled: true}\n", "", "set api.authorizer: cognito"),
+        (
+            NEEDED + "web: {domain: {name: a.example.com, certificate_arn: 'arn:aws:acm:eu-west-1:1:x'}}\n",
+            "web.domain.certificate_arn",
+            "acm:us-east-1:",
+        ),
         (NEEDED + "logs: {function_days: 31}\n", "logs.function_days", "found 31"),
         (NEEDED + "airflow: {service_principals: []}\n", "airflow.service_principals", "at least one"),
         (NEEDED + "airflow: {service_principals: ['*']}\n", "airflow.service_principals.0", "found '*'"),

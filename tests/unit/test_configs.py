@@ -199,6 +199,7 @@ def test_editors_accept_what_ships(file):
         "arrival: {mode: event}",
         "batch: {max_bytes: 10}",
         "batch: {max_bytes: 10 gib}",
+        "upload: {groups: finance}",
         "batch: {max_wait: 5 minutes}",
         "name: x",
         "compute: {core_nodes: {mni: 1}}",

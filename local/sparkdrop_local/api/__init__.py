@@ -16,7 +16,8 @@ very templates and code; the users themselves are in the AWS emulation, as bucke
     sign_in.py         /oauth2 and /login: Cognito's pages and endpoints, code flow with PKCE
     sign_in_pages.py   its HTML
     user_pool.py       the pool in the emulation, and its tokens
-    page.py            /: the built page, with the headers that CloudFront sends
+    page.py            /: the built page
+    page_headers.py    with the headers that its template has CloudFront send
     preparation.py     what a deployment needs once: the page's origin, a user, the catalog
 """
 

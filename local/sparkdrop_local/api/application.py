@@ -47,7 +47,8 @@ class Application:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        return self.answer(Request.read(environ)).send(start_response)
+        request = Request.read(environ)
+        return self.answer(request).send(start_response, with_body=request.method != "HEAD")
 
     def answer(self, request: Request) -> Answer:
         """Answer a request."""

@@ -17,6 +17,7 @@ from sparkdrop_local.api.functions import (
 )
 from sparkdrop_local.api.gateway import Gateway
 from sparkdrop_local.api.page import Page
+from sparkdrop_local.api.page_headers import read_page_headers
 from sparkdrop_local.api.preparation import CatalogPublisher, admit_origins, admit_sign_ins, ensure_user
 from sparkdrop_local.api.references import References, read_exports
 from sparkdrop_local.api.rest_api import read_rest_api
@@ -92,7 +93,7 @@ def deploy(endpoint_url: str, *, configs: Path, port: int, login: Login | None =
     application = Application(
         gateway=Gateway(api, authorizer, Functions(load_handler)),
         sign_in=SignIn(pool),
-        page=Page(endpoint_url),
+        page=Page(read_page_headers(_find(templates, "WebStack"), endpoint_url)),
         origins=origins,
         client_id=pool.client_id,
     )
@@ -111,7 +112,7 @@ def _find(templates: Iterable[StackTemplate], stack: str) -> StackTemplate:
     for template in templates:
         if template.id == stack:
             return template
-    raise EmulationError(f"the CDK app has no {stack} in stage dev: its setting api.authorizer is cognito")
+    raise EmulationError(f"the CDK app has no {stack} in stage dev, and the local API needs it")
 
 
 def _join(there: str | None, origins: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from sparkdrop_local.api.authorizer import UnauthorizedError
 from sparkdrop_local.api.events import MalformedAnswerError, build_event, read_answer
 from sparkdrop_local.api.functions import FunctionError
 from sparkdrop_local.api.messages import Answer
-from sparkdrop_local.api.rest_api import Mock
+from sparkdrop_local.api.rest_api import Mock, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,9 +73,9 @@ class Gateway:
             for method, described in api.methods.items()
         }
         # filling one reads all of it, whichever way its conditions go
-        mocks = [one.integration for one in api.methods.values() if isinstance(one.integration, Mock)]
-        for template in [one.template for one in (*mocks, *api.refusals.values())]:
-            velocity.render(template, {}, {})
+        for answer in (*(method.integration for method in api.methods.values()), *api.refusals.values()):
+            if isinstance(answer, Mock | Refusal):
+                velocity.render(answer.template, {}, {})
 
     def answer(self, request: Request) -> Answer:
         """Answer a call; its path starts after the stage."""

@@ -91,8 +91,8 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"")
 
-    def send(self, start_response: StartResponse) -> Iterable[bytes]:
-        """Send it through WSGI."""
+    def send(self, start_response: StartResponse, *, with_body: bool = True) -> Iterable[bytes]:
+        """Send it through WSGI; to HEAD without its body, of which the length is told all the same."""
         try:
             phrase = HTTPStatus(self.status).phrase
         except ValueError:
@@ -101,4 +101,4 @@ class Answer:
         if self.status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
             headers.append(("Content-Length", str(len(self.body))))
         start_response(f"{self.status} {phrase}", headers)
-        return [self.body]
+        return [self.body] if with_body else []

@@ -1,4 +1,4 @@
-"""The built page and its configuration, with the headers that CloudFront sends in AWS."""
+"""The built page and its configuration, served as CloudFront serves them."""
 
 from __future__ import annotations
 
@@ -46,25 +46,22 @@ class Page:
     """The page.
 
     Args:
-        connect: Where it may connect to beside its own origin: S3.
+        headers: On every answer.
         folders: Where it may lie; the first that is there counts, also when it comes later.
     """
 
-    def __init__(self, connect: str, folders: Iterable[Path] = FOLDERS) -> None:
+    def __init__(self, headers: Iterable[tuple[str, str]], folders: Iterable[Path] = FOLDERS) -> None:
         self._folders = tuple(folders)
-        self._headers = (
-            ("Content-Security-Policy", build_policy(connect)),
-            ("Referrer-Policy", "no-referrer"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("X-Frame-Options", "DENY"),
-        )
+        self._headers = tuple(headers)
 
     def answer(self, request: Request) -> Answer:
         """Answer with a file of the page."""
         if request.method not in {"GET", "HEAD"}:
             return Answer(405, (("Allow", "GET, HEAD"), *self._headers))
         folder = next((folder for folder in self._folders if (folder / INDEX).is_file()), None)
-        name = unquote(request.path).lstrip("/") or INDEX
+        name = unquote(request.path).lstrip("/")
+        if "." not in name.rpartition("/")[2]:
+            name = INDEX  # an address inside of the page, as CloudFront's function has it
         if folder is None:
             return self._show(request, INDEX, _NOT_BUILT.encode(), status=200 if name == INDEX else 404)
         file = (folder / name).resolve()
@@ -94,12 +91,3 @@ class Page:
         suffix = Path(name).suffix
         kind = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         return Answer(status, (("Content-Type", kind), *headers), content)
-
-
-def build_policy(connect: str) -> str:
-    """The Content-Security-Policy: nothing but the page's own files, the API and S3."""
-    return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; "
-        f"connect-src 'self' {connect}; img-src 'self' data:; "
-        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-    )

@@ -26,6 +26,7 @@ LIVE_JOB_FLOW_STATES: "tuple[ClusterStateType, ...]" = ("STARTING", "BOOTSTRAPPI
 LIVE_STEP_STATES = ("PENDING", "RUNNING", "CANCEL_PENDING")
 _NOISE = re.compile(r"^\s*(at |\.\.\. \d+ more)|^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARN|DEBUG) |^WARNING: ")
 _LAST_LINES = 5
+_EXCERPT_LENGTH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,13 @@ class StepEnd:
             knows no such step any more.
         reason: why it failed, in the driver's own last lines where EMR has them.
         log: the URI of the log to read, or of the folder where it will be.
+        excerpt: the end of that log; None where it has not reached S3.
     """
 
     state: str
     reason: str | None
     log: str | None
+    excerpt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class Emr:
             or change.get("Message")
             or f"the step ended as {status['State']} and EMR gives no reason"
         )
-        return StepEnd(status["State"], reason, f"{folder}stderr.gz" if stderr else folder)
+        log = f"{folder}stderr.gz" if stderr else folder
+        return StepEnd(status["State"], reason, log, tail_excerpt(stderr or ""))
 
     def _list_live(self) -> Iterator[Any]:
         """List what is up and has a name such as ours: of the others nobody needs to ask for the tags."""
@@ -166,5 +170,17 @@ def _step_logs(log_uri: str | None, job_flow_id: str, step_id: str) -> str | Non
 
 def tail_reason(stderr: str) -> str | None:
     """The last lines of a driver's stderr that say something: no Java frames, no INFO."""
-    lines = [line.rstrip() for line in stderr.splitlines() if line.strip() and not _NOISE.match(line)]
-    return "\n".join(lines[-_LAST_LINES:]) or None
+    return "\n".join(_telling_lines(stderr)[-_LAST_LINES:]) or None
+
+
+def tail_excerpt(stderr: str) -> str | None:
+    """The same lines, as many whole ones as a page has room for."""
+    text = "\n".join(_telling_lines(stderr))
+    if len(text) <= _EXCERPT_LENGTH:
+        return text or None
+    cut = text[-_EXCERPT_LENGTH:]
+    return cut.partition("\n")[2] or cut
+
+
+def _telling_lines(stderr: str) -> list[str]:
+    return [line.rstrip() for line in stderr.splitlines() if line.strip() and not _NOISE.match(line)]

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from sparkdrop.aws.items import build_inbox_item, inbox_key, inbox_partitions, marshal, parse_entry
+from sparkdrop.aws.items import (
+    Item,
+    build_inbox_item,
+    build_landing_item,
+    inbox_key,
+    inbox_partitions,
+    marshal,
+    parse_entry,
+)
 from sparkdrop.aws.table import Table
 from sparkdrop.core.batch import InboxEntry
 
@@ -21,15 +29,18 @@ class Inbox:
         self.now = clock
 
     def record(self, pipeline: str, entries: Iterable[InboxEntry]) -> None:
-        """Put entries into a pipeline's inbox. Recording one twice is harmless: its claim decides."""
+        """Put entries into a pipeline's inbox. Recording one twice is harmless: its claim decides.
+
+        What came through a link is noted beside it as well: the link's id finds the upload from now on.
+        """
         now = self.now()
-        unique = {(entry.upload_id, entry.attempt): entry for entry in entries}
-        self.table.batch_write(
-            [
-                {"PutRequest": {"Item": marshal(build_inbox_item(pipeline, entry, now))}}
-                for entry in unique.values()
-            ]
-        )
+        items: dict[tuple[str, str], Item] = {}  # DynamoDB refuses a request that writes an item twice
+        for entry in entries:
+            landing = build_landing_item(pipeline, entry, now)
+            for item in (landing, build_inbox_item(pipeline, entry, now)):
+                if item is not None:
+                    items[item["pk"], item["sk"]] = item
+        self.table.batch_write([{"PutRequest": {"Item": marshal(item)}} for item in items.values()])
 
     def drop(self, pipeline: str, entries: Iterable[InboxEntry]) -> None:
         """Take entries out of an inbox without claiming them."""

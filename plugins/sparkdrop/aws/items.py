@@ -11,17 +11,24 @@ batch that is not over ``open``                          ``<batch_id>``
 invocation             ``invocation#<invocation_id>``    ``invocation``
 invocation's batch     ``invocation#<invocation_id>``    ``batch#<batch_id>``
 invocation that waits  ``invocations#<pipeline>``        ``<turn>``
+link                   ``link#<link's id>``              ``link``
+what landed of it      ``link#<link's id>``              ``object#<hash>``
+caller's link          ``links#<caller>``                ``<link's id>``
+caller's day           ``quota#<caller>``                ``<date>``
 ====================== ================================= ======================
 
 An upload's key holds the part of its id that depends on the object version alone, so that an event and a
 listing that disagree about the time of arrival still meet in one item. An invocation's turn is a ULID, which
-compares with the ids of uploads: the older one came first.
+compares with the ids of uploads: the older one came first. The hash of what landed is of its bucket and key:
+whoever knows the link's reads it by name, and a copy under another key is not taken for it. No item of a link
+has both attributes of a list index: links are no uploads.
 """
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +36,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.patterns import find_upload_folder
 from sparkdrop.core.uploads import UNROUTED, Arrival, UploadState, upload_identity
 
 if TYPE_CHECKING:
@@ -45,6 +53,12 @@ CHUNK_BYTES = 300_000
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
+
+TTL = "expires_at"
+"""The attribute that tells DynamoDB when it may delete an item, in Unix seconds."""
+
+LINK_KEPT_FOR = timedelta(days=90)
+"""How long a link can be asked after, and so what landed of it by the link's id."""
 
 T = TypeVar("T")
 Item = dict[str, Any]
@@ -108,10 +122,12 @@ def inbox_partition(pipeline: str, upload_id: str) -> str:
 
 def inbox_key(pipeline: str, entry: InboxEntry) -> dict[str, str]:
     """An inbox entry's key."""
-    return {
-        "pk": inbox_partition(pipeline, entry.upload_id),
-        "sk": f"{entry.upload_id}#{entry.attempt:03d}",
-    }
+    return waiting_key(pipeline, entry.upload_id, entry.attempt)
+
+
+def waiting_key(pipeline: str, upload_id: str, attempt: int = 1) -> dict[str, str]:
+    """The key of the inbox entry that an attempt of an upload has."""
+    return {"pk": inbox_partition(pipeline, upload_id), "sk": f"{upload_id}#{attempt:03d}"}
 
 
 def upload_key(upload_id: str) -> dict[str, str]:
@@ -147,6 +163,40 @@ def invocation_batch_key(invocation_id: str, batch_id: str) -> dict[str, str]:
 def turn_key(pipeline: str, turn: str) -> dict[str, str]:
     """The key of the marker that an invocation of a pipeline waits to be taken up, or taken up further."""
     return {"pk": f"invocations#{pipeline}", "sk": turn}
+
+
+def link_key(link_id: str) -> dict[str, str]:
+    """A link's key."""
+    return {"pk": f"link#{link_id}", "sk": "link"}
+
+
+def landing_key(link_id: str, bucket: str, key: str) -> dict[str, str]:
+    """The key of the note of what landed of a link."""
+    digest = hashlib.sha256(f"{bucket}\0{key}".encode()).hexdigest()[:16]
+    return {"pk": f"link#{link_id}", "sk": f"object#{digest}"}
+
+
+def own_link_key(caller: str, link_id: str) -> dict[str, str]:
+    """The key of a link in its caller's list."""
+    return {"pk": f"links#{caller}", "sk": link_id}
+
+
+def quota_key(caller: str, day: str) -> dict[str, str]:
+    """The key of what a caller has asked for in one day (``YYYY-MM-DD``)."""
+    return {"pk": f"quota#{caller}", "sk": day}
+
+
+def build_landing_item(pipeline: str, entry: InboxEntry, now: datetime) -> Item | None:
+    """The note by which a link's id finds an object version; None where the key is no link's."""
+    link_id = find_upload_folder(entry.arrival.key)
+    if link_id is None:
+        return None
+    return {
+        **landing_key(link_id, entry.arrival.bucket, entry.arrival.key),
+        "landed_upload_id": entry.upload_id,
+        "landed_pipeline": pipeline,
+        TTL: int((now + LINK_KEPT_FOR).timestamp()),
+    }
 
 
 def build_inbox_item(pipeline: str, entry: InboxEntry, now: datetime) -> Item:

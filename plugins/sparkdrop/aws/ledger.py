@@ -29,7 +29,7 @@ from sparkdrop.aws.items import (
     parse_chunk_text,
     upload_key,
 )
-from sparkdrop.aws.records import BatchHead, RunKey, UploadOutcome, parse_head
+from sparkdrop.aws.records import FACTS_OF_A_CLAIM, BatchHead, RunKey, UploadOutcome, parse_head
 from sparkdrop.aws.table import Table
 from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.batch import InboxEntry
@@ -38,8 +38,6 @@ from sparkdrop.core.uploads import UploadState, upload_identity
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_FACTS_OF_A_CLAIM = ("output", "rows_in", "rows_out", "rows_rejected", "reason", "log", "invocation_id")
 
 
 def _utc_now() -> datetime:
@@ -67,7 +65,8 @@ class Ledger(Inbox):
         An entry whose upload a batch holds for an earlier attempt is neither: it stays where it is.
         """
         items = {
-            upload_identity(item["upload_id"]): item for item in self.read_uploads(map(_get_id, entries))
+            upload_identity(item["upload_id"]): item
+            for item in self.read_uploads(entry.upload_id for entry in entries)
         }
         over: list[InboxEntry] = []
         claimable: list[InboxEntry] = []
@@ -203,7 +202,7 @@ class Ledger(Inbox):
                 ":claimed": UploadState.CLAIMED.value,
             },
             first={"created_at": format_time(entry.arrival.arrived_at)},
-            remove=_FACTS_OF_A_CLAIM,
+            remove=FACTS_OF_A_CLAIM,
         )
         delete = {"TableName": self.table.name, "Key": marshal(inbox_key(head.pipeline, entry))}
         return [{"Update": update}, {"Delete": delete}]
@@ -218,7 +217,11 @@ class Ledger(Inbox):
         self._update_head(batch_id, {"step_id": step_id})
 
     def close_batch(
-        self, batch_id: str, state: BatchState, ends: Mapping[str, int] = MappingProxyType({})
+        self,
+        batch_id: str,
+        state: BatchState,
+        ends: Mapping[str, int] = MappingProxyType({}),
+        log_excerpt: str | None = None,
     ) -> None:
         """End a batch: nothing of it is left to do.
 
@@ -226,8 +229,10 @@ class Ledger(Inbox):
             batch_id: the batch.
             state: how it ended.
             ends: of an invocation's batch, how many of its uploads ended how.
+            log_excerpt: the end of its step's log, where it failed.
         """
-        self._update_head(batch_id, {"batch_state": state.value, "ends": dict(ends) or None})
+        facts = {"batch_state": state.value, "ends": dict(ends) or None, "log_excerpt": log_excerpt}
+        self._update_head(batch_id, facts)
         self.table.delete(open_batch_key(batch_id))
 
     def _update_head(self, batch_id: str, facts: dict[str, Any], *, remove: Sequence[str] = ()) -> None:
@@ -290,7 +295,3 @@ class Ledger(Inbox):
 
     def _build_put(self, item: Item | dict[str, str]) -> dict[str, Any]:
         return {"TableName": self.table.name, "Item": marshal(item)}
-
-
-def _get_id(entry: InboxEntry) -> str:
-    return entry.upload_id

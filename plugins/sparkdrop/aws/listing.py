@@ -6,12 +6,13 @@ Lists read the table's indexes, which lag behind the table by a moment; one uplo
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby, islice
 from typing import Any
 
 from sparkdrop.aws.items import Item, batch_key, inbox_partition, marshal, unmarshal, upload_key
 from sparkdrop.aws.ledger import Ledger
-from sparkdrop.core.uploads import UNROUTED, UploadState, upload_identity
+from sparkdrop.core.uploads import LAST_ID, UNROUTED, UploadState, first_id_at, upload_identity
 
 FIELDS = (
     "upload_id",
@@ -49,11 +50,23 @@ def read_upload(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Upl
         upload_id: any id of the upload.
         pipelines: the names of all pipelines: an upload that was never claimed lies in one of their inboxes.
     """
-    item = ledger.table.get(upload_key(upload_id)) or _find_waiting(ledger, upload_id, pipelines)
+    item = read_item(ledger, upload_id, pipelines)
     if item is None:
         return None
     view = next(_build_views(ledger, [item]))
-    return view | {"history": [json.loads(move) for move in item.get("history", [])]}
+    return view | {"history": read_history(item)}
+
+
+def read_item(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Item | None:
+    """Read the item of one upload, or its inbox entry; the arguments are those of `read_upload`."""
+    key = upload_key(upload_id)
+    # the last look is for what is claimed between the first two
+    return ledger.table.get(key) or _find_waiting(ledger, upload_id, pipelines) or ledger.table.get(key)
+
+
+def read_history(item: Item) -> list[dict[str, Any]]:
+    """Read the moves of an upload, oldest first."""
+    return [json.loads(move) for move in item.get("history", [])]
 
 
 def list_uploads(
@@ -77,6 +90,54 @@ def list_uploads(
     pieces = (_follow_entries(ledger, piece) for piece in _pieces(chosen, max(limit, _SMALLEST_PIECE)))
     views = (view for piece in pieces for view in _build_views(ledger, piece))
     return list(islice((view for view in views if _is_wanted(view, pipeline, state)), limit))
+
+
+def read_page(
+    ledger: Ledger, pipeline: str, *, before: str | None, since: datetime | None, size: int
+) -> tuple[list[tuple[str, Item]], str | None]:
+    """Read a page of a pipeline's uploads, the newest first, each once.
+
+    Args:
+        ledger: the ledger.
+        pipeline: whose; an entry of it may lead to an upload that another pipeline has processed.
+        before: only what comes after this place.
+        since: only what landed at that time or later.
+        size: how many items of the index are looked at.
+
+    Returns:
+        The items, each with its place; and the place that the next page comes after, None at the end.
+    """
+    first, last = first_id_at(since) if since else "0", before or LAST_ID
+    if first > last:
+        return [], None
+    answer = ledger.table.client.query(
+        TableName=ledger.table.name,
+        IndexName="by_pipeline",
+        KeyConditionExpression="pipeline = :pipeline AND upload_id BETWEEN :first AND :last",
+        ExpressionAttributeValues=marshal({":pipeline": pipeline, ":first": first, ":last": last}),
+        ScanIndexForward=False,
+        Limit=size,
+    )
+    items = [unmarshal(item) for item in answer["Items"]]
+    found = list(_merge_items(item for item in items if item["upload_id"] != before))
+    following = _get_id(items[-1]) if "LastEvaluatedKey" in answer else None
+    return list(zip(map(_get_id, found), _follow_entries(ledger, found), strict=True)), following
+
+
+def read_heads(ledger: Ledger, items: Iterable[Item]) -> dict[str, Item]:
+    """Read the heads of the batches that uploads are in, by the batches' ids."""
+    batch_ids = {item["batch_id"] for item in items if item.get("batch_id")}
+    found = ledger.table.batch_get([batch_key(batch_id) for batch_id in sorted(batch_ids)])
+    return {head["batch_id"]: head for head in found}
+
+
+def build_view(item: Item, head: Item) -> UploadView:
+    """Build the view of an upload from its item and its batch's head, which is empty where it is in none."""
+    view: UploadView = {name: item.get(name) for name in FIELDS}
+    view |= {name: head.get(name) for name in ("job_flow_id", "step_id")}
+    if view["state"] == UploadState.CLAIMED and view["step_id"]:
+        view["state"] = UploadState.RUNNING.value
+    return view
 
 
 def _is_wanted(view: UploadView, pipeline: str | None, state: UploadState | None) -> bool:
@@ -145,7 +206,7 @@ def _follow_entries(ledger: Ledger, items: Sequence[Item]) -> list[Item]:
 def _find_waiting(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Item | None:
     """Find an upload's inbox entry; whoever asks may know its id with another time than the event's."""
     identity = upload_identity(upload_id)
-    for pipeline in (*pipelines, UNROUTED):
+    for pipeline in dict.fromkeys((*pipelines, UNROUTED)):
         pages = ledger.table.query_pages(
             inbox_partition(pipeline, upload_id),
             where="contains(upload_id, :identity)",
@@ -158,13 +219,5 @@ def _find_waiting(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> I
 
 
 def _build_views(ledger: Ledger, items: Sequence[Item]) -> Iterator[UploadView]:
-    batch_ids = {item["batch_id"] for item in items if item.get("batch_id")}
-    found = ledger.table.batch_get([batch_key(batch_id) for batch_id in sorted(batch_ids)])
-    heads = {head["batch_id"]: head for head in found}
-    for item in items:
-        head = heads.get(item.get("batch_id", ""), {})
-        view: UploadView = {name: item.get(name) for name in FIELDS}
-        view |= {name: head.get(name) for name in ("job_flow_id", "step_id")}
-        if view["state"] == UploadState.CLAIMED and view["step_id"]:
-            view["state"] = UploadState.RUNNING.value
-        yield view
+    heads = read_heads(ledger, items)
+    return (build_view(item, heads.get(item.get("batch_id", ""), {})) for item in items)

@@ -8,6 +8,18 @@ from sparkdrop.aws.items import BatchState, Item
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.uploads import UploadState
 
+FACTS_OF_A_CLAIM = (
+    "output",
+    "rows_in",
+    "rows_out",
+    "rows_rejected",
+    "rejects",
+    "reason",
+    "log",
+    "invocation_id",
+)
+"""What an upload's item tells of the batch that last held it; the next claim takes it away."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
@@ -73,7 +85,8 @@ class UploadOutcome:
     Attributes:
         entry: the claimed upload.
         state: SUCCEEDED, FAILED or QUARANTINED; PENDING gives it back to the inbox.
-        facts: what the upload's item shall tell: output, rows_in, rows_out, rows_rejected, reason, log.
+        facts: what the upload's item shall tell: output, rows_in, rows_out, rows_rejected, rejects, reason,
+            log.
         retry_at: with PENDING, when the next attempt may be.
     """
 

@@ -14,7 +14,7 @@ from sparkdrop.aws.records import BatchHead, UploadOutcome
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.deployment import Deployment
-from sparkdrop.core.emr_request import locate_batch
+from sparkdrop.core.emr_request import BatchPlaces, locate_batch
 from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.report import BatchReport, FileReport
@@ -77,10 +77,17 @@ class BatchSettler:
                 "it any more; it is cancelled, and its batch is settled at the next try"
             )
         if end.state != "COMPLETED":
-            return self.fail(pipeline, head, end.reason or end.state, end.log)
+            return self.fail(pipeline, head, end.reason or end.state, end.log, end.excerpt)
         return self._succeed(pipeline, head)
 
-    def fail(self, pipeline: Pipeline, head: BatchHead, reason: str, log: str | None = None) -> Settlement:
+    def fail(
+        self,
+        pipeline: Pipeline,
+        head: BatchHead,
+        reason: str,
+        log: str | None = None,
+        log_excerpt: str | None = None,
+    ) -> Settlement:
         """End a batch that failed: uploads with attempts left wait for the next, the others have FAILED.
 
         What the batch has written goes first: a job may die after it committed its output, and the next batch
@@ -95,7 +102,7 @@ class BatchSettler:
             else UploadOutcome(entry, UploadState.FAILED, facts)
             for entry in self._ledger.read_batch_entries(head)
         ]
-        return Settlement(self._write(head, outcomes, BatchState.FAILED), reason=reason)
+        return Settlement(self._write(head, outcomes, BatchState.FAILED, log_excerpt), reason=reason)
 
     def _succeed(self, pipeline: Pipeline, head: BatchHead) -> Settlement:
         """End a batch whose step went well: each upload as the report says, if the program writes one."""
@@ -108,22 +115,26 @@ class BatchSettler:
         outcomes = [
             UploadOutcome(entry, UploadState.SUCCEEDED, {"output": places.output})
             if files is None
-            else _follow_report(entry, files.get(upload_identity(entry.upload_id)), places.output)
+            else _follow_report(entry, files.get(upload_identity(entry.upload_id)), places)
             for entry in self._ledger.read_batch_entries(head)
         ]
         states = self._write(head, outcomes, BatchState.SUCCEEDED)
         return Settlement(states, output=places.output, report=report)
 
     def _write(
-        self, head: BatchHead, outcomes: Sequence[UploadOutcome], state: BatchState
+        self,
+        head: BatchHead,
+        outcomes: Sequence[UploadOutcome],
+        state: BatchState,
+        log_excerpt: str | None = None,
     ) -> Counter[UploadState]:
         moved = self._ledger.settle(head, outcomes)
         ends = self._ledger.count_ends(head, outcomes) if head.invocation_id else {}
-        self._ledger.close_batch(head.batch_id, state, ends)
+        self._ledger.close_batch(head.batch_id, state, ends, log_excerpt)
         return Counter(outcome.state for outcome in moved)
 
 
-def _follow_report(entry: InboxEntry, file: FileReport | None, output: str) -> UploadOutcome:
+def _follow_report(entry: InboxEntry, file: FileReport | None, places: BatchPlaces) -> UploadOutcome:
     if file is None:
         reason = "the job's report does not tell what became of this file"
         return UploadOutcome(entry, UploadState.FAILED, {"reason": reason})
@@ -132,6 +143,7 @@ def _follow_report(entry: InboxEntry, file: FileReport | None, output: str) -> U
         "rows_out": file.rows_out,
         "rows_rejected": file.rows_rejected,
         "reason": file.reason,
-        "output": output if file.state is UploadState.SUCCEEDED else None,
+        "output": places.output if file.state is UploadState.SUCCEEDED else None,
+        "rejects": f"{places.rejects}/" if file.rows_rejected else None,
     }
     return UploadOutcome(entry, file.state, facts)

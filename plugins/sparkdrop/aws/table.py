@@ -38,6 +38,8 @@ class Table:
         pk: str,
         *,
         sk_prefix: str = "",
+        sk_between: tuple[str, str] | None = None,
+        newest_first: bool = False,
         where: str = "",
         values: Mapping[str, Any] | None = None,
         page: int = 0,
@@ -47,15 +49,24 @@ class Table:
         Args:
             pk: the partition.
             sk_prefix: only sort keys that start so.
+            sk_between: only sort keys from the first to the last of these two, instead of a prefix.
+            newest_first: in the opposite order.
             where: a filter expression.
             values: the filter's values, by their marks.
             page: items that DynamoDB reads for a page; 0 leaves it to DynamoDB.
         """
+        condition, marks = "pk = :pk", {":pk": pk, **(values or {})}
+        if sk_prefix:
+            condition, marks = f"{condition} AND begins_with(sk, :sk)", {**marks, ":sk": sk_prefix}
+        elif sk_between:
+            first, last = sk_between
+            condition, marks = f"{condition} AND sk BETWEEN :sk AND :to", {**marks, ":sk": first, ":to": last}
         request: dict[str, Any] = {
             "TableName": self.name,
             "ConsistentRead": True,
-            "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :sk)" if sk_prefix else ""),
-            "ExpressionAttributeValues": marshal({":pk": pk, ":sk": sk_prefix or None, **(values or {})}),
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": marshal(marks),
+            "ScanIndexForward": not newest_first,
         }
         if where:
             request["FilterExpression"] = where

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from sparkdrop.core.access import is_visible
 from sparkdrop.core.errors import InvocationRefusedError, UnknownPipelineError
+from sparkdrop.core.links import MULTIPART_MAX_BYTES
 from sparkdrop.core.routing import COMPANION, Router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sparkdrop.core.access import Caller
     from sparkdrop.core.invocation import Invocation
     from sparkdrop.core.pipeline import Pipeline
 
@@ -43,6 +46,20 @@ class CatalogArrival(_Record):
     bucket: str | None = None
 
 
+class CatalogUpload(_Record):
+    """What the API takes for a pipeline.
+
+    Attributes:
+        max_bytes: The most bytes of one file.
+        groups: Who may upload and invoke; none: whoever may call the API.
+        viewers: Who sees every upload.
+    """
+
+    max_bytes: int = MULTIPART_MAX_BYTES
+    groups: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
+
+
 class CatalogPipeline(_Record):
     """One pipeline, as the API knows it.
 
@@ -55,6 +72,7 @@ class CatalogPipeline(_Record):
         max_files: The most files of a batch.
         max_bytes: The most bytes of a batch.
         argument_room: Characters that an invocation's arguments may have together: EMR's limit.
+        upload: See :class:`CatalogUpload`; an older catalog has none.
     """
 
     name: str
@@ -65,6 +83,7 @@ class CatalogPipeline(_Record):
     max_files: int
     max_bytes: int
     argument_room: int
+    upload: CatalogUpload = CatalogUpload()
 
 
 class Catalog(_Record):
@@ -84,15 +103,29 @@ class Catalog(_Record):
         Raises:
             UnknownPipelineError: There is none; the nearest names are told.
         """
-        known = {pipeline.name: pipeline for pipeline in self.pipelines}
-        if name in known:
-            return known[name]
-        near = difflib.get_close_matches(name, known, n=_NEAREST)
-        hint = f"nearest: {', '.join(near)}" if near else f"there are: {', '.join(known) or 'none'}"
-        raise UnknownPipelineError(f"no pipeline is called {name!r}; {hint}")
+        return _find(self.pipelines, name)
 
-    def check(self, invocation: Invocation, uploads_bucket: str) -> CatalogPipeline:
+    def find_for(self, caller: Caller, name: str) -> CatalogPipeline:
+        """Find a pipeline that a caller may know of.
+
+        Raises:
+            UnknownPipelineError: There is none for this caller; the nearest that it sees are told.
+        """
+        return _find(self.list_for(caller), name)
+
+    def list_for(self, caller: Caller) -> tuple[CatalogPipeline, ...]:
+        """List the pipelines that a caller may know of, in the order of their names."""
+        return tuple(pipeline for pipeline in self.pipelines if is_visible(pipeline, caller))
+
+    def check(
+        self, invocation: Invocation, uploads_bucket: str, caller: Caller | None = None
+    ) -> CatalogPipeline:
         """Check what an invocation asks for; answers its pipeline.
+
+        Args:
+            invocation: What is asked for.
+            uploads_bucket: The bucket of pipelines that name none.
+            caller: By whom: then pipelines that it must not know of are not there. None knows of all.
 
         The roles of EMR and Airflow read more than a caller may: only the uploads bucket and the pipeline's
         own are accepted, or a caller could have them read what it cannot read itself
@@ -102,7 +135,8 @@ class Catalog(_Record):
             UnknownPipelineError: There is no such pipeline.
             InvocationRefusedError: The pipeline may not do this.
         """
-        pipeline = self.find(invocation.pipeline)
+        known = self.list_for(caller) if caller else self.pipelines
+        pipeline = _find(known, invocation.pipeline)
         accepted = list(dict.fromkeys([uploads_bucket, pipeline.arrival.bucket or uploads_bucket]))
         if invocation.bucket not in accepted:
             raise InvocationRefusedError(
@@ -113,7 +147,8 @@ class Catalog(_Record):
         if not invocation.is_prefix:
             owner = Router(self.pipelines, uploads_bucket).route(invocation.bucket, invocation.key)
             if owner not in {None, COMPANION, pipeline.name}:
-                raise InvocationRefusedError("input", f"this object belongs to pipeline {owner!r}")
+                name = f"pipeline {owner!r}" if owner in {one.name for one in known} else "another pipeline"
+                raise InvocationRefusedError("input", f"this object belongs to {name}")
         length = sum(map(len, invocation.arguments))
         if length > pipeline.argument_room:
             raise InvocationRefusedError(
@@ -122,6 +157,15 @@ class Catalog(_Record):
                 f"those of {pipeline.name}; put them into a file in S3 and name it",
             )
         return pipeline
+
+
+def _find(pipelines: Iterable[CatalogPipeline], name: str) -> CatalogPipeline:
+    known = {pipeline.name: pipeline for pipeline in pipelines}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=_NEAREST)
+    hint = f"nearest: {', '.join(near)}" if near else f"there are: {', '.join(known) or 'none'}"
+    raise UnknownPipelineError(f"no pipeline is called {name!r}; {hint}")
 
 
 def build_catalog(pipelines: Iterable[Pipeline], artifacts_bucket: str) -> Catalog:
@@ -144,6 +188,11 @@ def _describe(pipeline: Pipeline, artifacts_bucket: str) -> CatalogPipeline:
         max_files=pipeline.batch.max_files,
         max_bytes=pipeline.batch.max_bytes,
         argument_room=measure_argument_room(pipeline, artifacts_bucket),
+        upload=CatalogUpload(
+            max_bytes=pipeline.upload.max_bytes,
+            groups=pipeline.upload.groups,
+            viewers=pipeline.upload.viewers,
+        ),
     )
 
 

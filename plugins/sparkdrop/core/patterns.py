@@ -16,7 +16,7 @@ from functools import lru_cache
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH = 26
-_ULID_FOLDER = re.compile(rf"([^/]*/)[0-7][{CROCKFORD}]{{{ULID_LENGTH - 1}}}/(?=.)", re.DOTALL)
+_ULID_FOLDER = re.compile(rf"([^/]*/)([0-7][{CROCKFORD}]{{{ULID_LENGTH - 1}}})/(?=.)", re.DOTALL)
 _TOKEN = re.compile(r"\*\*+|\*|\?|[^*?]", re.DOTALL)
 
 ANY_DEPTH, ANY_NAME, ANY_ONE = "**", "*", "?"
@@ -46,6 +46,12 @@ def drop_upload_folder(key: str) -> str | None:
     """Take the transparent ULID segment out of a key; None where there is none."""
     found = _ULID_FOLDER.match(key)
     return found[1] + key[found.end() :] if found else None
+
+
+def find_upload_folder(key: str) -> str | None:
+    """Name the transparent ULID segment of a key: the id of its link; None where there is none."""
+    found = _ULID_FOLDER.match(key)
+    return found[2] if found else None
 
 
 @lru_cache(maxsize=4096)

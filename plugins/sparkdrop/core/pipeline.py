@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from sparkdrop.core.compute import GIB, Compute, EmrEc2, Model, PollInterval
 from sparkdrop.core.ddl import parse_ddl
 from sparkdrop.core.quantities import Duration, Size  # noqa: TC001 - pydantic reads them at run time
+from sparkdrop.core.upload_settings import UploadSettings
 from sparkdrop.core.values import (
     Bucket,
     KeyPattern,
@@ -162,6 +163,8 @@ class Pipeline(Model):
     """Where the result goes."""
     retries: Retries = Retries()
     """What happens to a batch that failed."""
+    upload: UploadSettings = UploadSettings()
+    """What the API takes, and from whom; drops into the bucket are not concerned."""
 
     @model_validator(mode="before")
     @classmethod

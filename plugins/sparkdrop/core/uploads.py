@@ -1,15 +1,22 @@
 """What an upload is: one object version that landed, its identity and its states."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from ulid import ULID
 
+from sparkdrop.core.patterns import CROCKFORD, ULID_LENGTH
+
 UNROUTED = "_unrouted"
 """The inbox of objects that no pipeline's patterns match. No pipeline can have this name."""
 
+LAST_ID = "Z"
+"""Compares as larger than every ULID."""
+
+_ID = re.compile(rf"[0-7][{CROCKFORD}]{{{ULID_LENGTH - 1}}}")
 _IDENTITY_LENGTH = 16
 """Characters of a ULID that come from its 80 random bits; the first ten are its time."""
 
@@ -69,6 +76,16 @@ def make_ulid(at: datetime, name: str) -> str:
     """Make the ULID of a moment (to the millisecond) and a name: the same for the same two."""
     milliseconds = int(at.timestamp() * 1000)
     return str(ULID(milliseconds.to_bytes(6, "big") + hashlib.sha256(name.encode()).digest()[:10]))
+
+
+def is_upload_id(text: str) -> bool:
+    """Whether a text is a ULID as we write them, and so may be an upload's id or a link's."""
+    return _ID.fullmatch(text) is not None
+
+
+def first_id_at(moment: datetime) -> str:
+    """The smallest ULID of a moment: no older one compares as large."""
+    return str(ULID(int(moment.timestamp() * 1000).to_bytes(6, "big") + bytes(10)))
 
 
 def upload_identity(upload_id: str) -> str:

@@ -132,6 +132,9 @@ def test_the_page_is_served_with_its_policy(api: Api) -> None:
     with api.browse() as browser:
         page = browser.get("/")
         missing = browser.get("/assets/none.js")
+        # a second request on the same connection: a body after HEAD would stand in its way
+        assert browser.head("/").headers["Content-Length"] == page.headers["Content-Length"]
+        assert browser.get("/config.json").status_code == 200
     assert page.status_code == 200
     endpoint = api.environment["AWS_ENDPOINT_URL"]
     assert f"connect-src 'self' {endpoint};" in page.headers["Content-Security-Policy"]

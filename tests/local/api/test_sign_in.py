@@ -66,6 +66,14 @@ def test_a_wrong_password_shows_the_form_again_and_tells_not_which_users_there_a
     assert "Location" not in again.headers
 
 
+def test_what_was_typed_is_shown_again_as_text(api: Api) -> None:
+    with api.browse() as browser:
+        again = api.submit(browser, api.ask_for_code(api.make_proof()), user='"><script>alert(1)</script>')
+    assert again.status_code == 400
+    assert "<script" not in again.text
+    assert "&quot;&gt;&lt;script&gt;alert(1)" in again.text
+
+
 def test_the_form_is_labelled_protected_and_shows_no_markup_of_the_request(api: Api) -> None:
     with api.browse() as browser:
         form = browser.get(

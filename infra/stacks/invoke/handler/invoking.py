@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-
 from sparkdrop.aws.catalog import CatalogReader
-from sparkdrop.aws.invocations import Invocations
-from sparkdrop.aws.table import Table
+from sparkdrop.core.access import check_upload
 from sparkdrop.core.events import build_wake_up
-from sparkdrop.core.invocation import Invocation
 
-from .problems import MalformedError
+from .clients import make_client
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from sparkdrop.aws.invocations import InvocationRecord
+    from sparkdrop.core.access import Caller
+    from sparkdrop.core.invocation import Invocation
 
-    from .places import Places
-
-# a call that hangs shall fail while the function still has time to say so, and to try once more
-_CLIENT = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
+    from .places import InvokePlaces
 
 
 class Invoker:
@@ -36,25 +29,32 @@ class Invoker:
         logger: Hears what the caller need not know.
     """
 
-    def __init__(self, places: Places, logger: Logger) -> None:
+    def __init__(self, places: InvokePlaces, logger: Logger) -> None:
+        # with it comes boto3, which the other function's other calls do without
+        from sparkdrop.aws.invocations import Invocations
+        from sparkdrop.aws.table import Table
+
         self._places = places
         self._logger = logger
-        self._catalog = CatalogReader(boto3.client("s3", config=_CLIENT), places.artifacts_bucket)
-        table = Table(places.ledger_table, boto3.client("dynamodb", config=_CLIENT))
+        self._catalog = CatalogReader(make_client("s3"), places.artifacts_bucket)
+        table = Table(places.ledger_table, make_client("dynamodb"))
         self._invocations = Invocations(table, lambda: datetime.now(UTC))
-        self._queue = boto3.client("sqs", config=_CLIENT)
+        self._queue = make_client("sqs")
 
-    def invoke(self, request: Invocation, caller: str) -> tuple[InvocationRecord, bool]:
+    def invoke(self, request: Invocation, caller: Caller) -> tuple[InvocationRecord, bool]:
         """Record an invocation and wake its pipeline; say what stands, and whether it is new.
 
         Raises:
             StorageError: No catalog is published.
-            UnknownPipelineError: There is no such pipeline.
+            UnknownPipelineError: There is no such pipeline for this caller.
+            ForbiddenError: The caller may look at it only.
             InvocationRefusedError: The pipeline may not do this.
             InvocationConflictError: The key was used for another request.
         """
-        self._catalog.read().check(request, self._places.uploads_bucket)
-        record, is_new = self._invocations.record(request, caller)
+        catalog = self._catalog.read()
+        check_upload(catalog.find_for(caller, request.pipeline), caller)
+        catalog.check(request, self._places.uploads_bucket, caller)
+        record, is_new = self._invocations.record(request, caller.name)
         if record.turn is not None:
             # also when it is asked for again: perhaps because the first call died between the two
             self._wake(request.pipeline)
@@ -68,19 +68,3 @@ class Invoker:
         except Exception:
             # it is recorded, and the sweep wakes what nobody else does: the caller has nothing to mend
             self._logger.exception("the wake-up could not be sent; the next sweep wakes the pipeline")
-
-
-def parse_request(body: str | None) -> Invocation:
-    """Read a request's body.
-
-    Raises:
-        MalformedError: It is no JSON object.
-        pydantic.ValidationError: Its fields are not what they have to be.
-    """
-    try:
-        fields = json.loads(body or "")
-    except (ValueError, RecursionError) as error:
-        raise MalformedError(f"the body is no JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise MalformedError("the body is JSON, but no object")
-    return Invocation.model_validate(fields)

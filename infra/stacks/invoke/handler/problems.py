@@ -6,19 +6,51 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from sparkdrop.core.errors import (
+    ForbiddenError,
+    IncompleteError,
     InvocationConflictError,
     InvocationRefusedError,
+    LinkConflictError,
+    LinkExpiredError,
+    LinkRefusedError,
+    QuotaExceededError,
     StorageError,
+    TooLargeError,
     UnknownPipelineError,
+    UnknownRunError,
+    UnknownUploadError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_TYPES = "urn:sparkdrop:problem:"
+TYPES = "urn:sparkdrop:problem:"
+CONTENT_TYPE = "application/problem+json"
+
+KINDS: dict[str, tuple[int, str]] = {
+    "malformed": (400, "The body is no JSON object"),
+    "missing-parameter": (400, "A parameter is missing"),
+    "caller-unknown": (403, "The caller is not known"),
+    "forbidden": (403, "Not permitted"),
+    "no-such-route": (404, "There is no such call"),
+    "unknown-pipeline": (404, "There is no such pipeline"),
+    "unknown-run": (404, "There is no such run"),
+    "unknown-upload": (404, "There is no such upload"),
+    "conflict": (409, "This contradicts what was asked for before"),
+    "incomplete": (409, "Parts are missing"),
+    "expired": (410, "The time for this upload is over"),
+    "invalid-request": (422, "The request is not valid"),
+    "refused": (422, "The pipeline may not do this"),
+    "too-large": (422, "The file is too large"),
+    "quota-exceeded": (429, "The day's quota is used up"),
+    "internal": (500, "The request could not be processed"),
+    "not-published": (503, "No pipeline is known"),
+}
+"""The kinds of problems with their status and title; a kind never changes, as clients know it."""
 
 
 class MalformedError(Exception):
@@ -29,81 +61,129 @@ class CallerUnknownError(Exception):
     """Nobody knows who calls."""
 
 
+class InvalidFieldError(Exception):
+    """A field that is well-formed, and wrong all the same; `field` says which."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What went wrong.
 
     Attributes:
-        name: Of its kind; it stays as it is for ever, since clients tell problems apart by it.
-        status: HTTP's.
-        title: Its kind, in words.
+        name: Of its kind, one of `KINDS`.
         detail: What it is this time, and how to mend it.
         errors: The fields that are wrong, each with a JSON pointer and what is accepted.
+        retry_seconds: When to try again, where that is known.
+        parts: The numbers of the parts that are missing, or the first of them.
     """
 
     name: str
-    status: int
-    title: str
     detail: str
     errors: tuple[dict[str, str], ...] = ()
+    retry_seconds: int | None = None
+    parts: tuple[int, ...] = ()
 
     @property
     def type(self) -> str:
         """Its kind, as a URI."""
-        return _TYPES + self.name
+        return TYPES + self.name
+
+    @property
+    def status(self) -> int:
+        """HTTP's."""
+        return KINDS[self.name][0]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says beside its body."""
+        return {} if self.retry_seconds is None else {"Retry-After": str(self.retry_seconds)}
 
     def to_document(self, *, request_id: str) -> dict[str, Any]:
         """Write it as the answer's body; the request's id finds it in the log."""
         document: dict[str, Any] = {
             "type": self.type,
-            "title": self.title,
+            "title": KINDS[self.name][1],
             "status": self.status,
             "detail": self.detail,
             "request_id": request_id,
         }
-        return document | ({"errors": list(self.errors)} if self.errors else {})
+        if self.errors:
+            document["errors"] = list(self.errors)
+        if self.parts:
+            document["parts"] = list(self.parts)
+        return document
 
 
 # what an error's own text may tell the caller
-_TOLD: dict[type[Exception], tuple[str, int, str]] = {
-    MalformedError: ("malformed", 400, "The body is no JSON object"),
-    UnicodeDecodeError: ("malformed", 400, "The body is no JSON object"),
-    CallerUnknownError: ("caller-unknown", 403, "The caller is not known"),
-    UnknownPipelineError: ("unknown-pipeline", 404, "There is no such pipeline"),
-    InvocationConflictError: ("conflict", 409, "The key was used for another request"),
+_TOLD: dict[type[Exception], str] = {
+    MalformedError: "malformed",
+    CallerUnknownError: "caller-unknown",
+    ForbiddenError: "forbidden",
+    UnknownPipelineError: "unknown-pipeline",
+    UnknownRunError: "unknown-run",
+    UnknownUploadError: "unknown-upload",
+    InvocationConflictError: "conflict",
+    LinkConflictError: "conflict",
+    LinkExpiredError: "expired",
 }
+# and where the error says which field it is about
+_POINTED: dict[type[Exception], str] = {
+    InvalidFieldError: "invalid-request",
+    InvocationRefusedError: "refused",
+    LinkRefusedError: "refused",
+    TooLargeError: "too-large",
+}
+_AGAIN = (
+    "nothing is recorded, or all of it is: repeat the request, with the same idempotency_key if it has one"
+)
 
 
 def describe_problem(error: Exception) -> Problem:
     """Name the problem of an error; one that nobody foresaw tells nothing of what is inside."""
-    told = _TOLD.get(type(error))
-    if told:
-        return Problem(*told, str(error))
-    if isinstance(error, ValidationError):
-        return Problem("invalid-request", 422, "The request is not valid", *_describe(error))
-    if isinstance(error, InvocationRefusedError):
-        errors = ({"pointer": f"/{error.field}", "detail": str(error)},)
-        return Problem("refused", 422, "The pipeline may not do this", str(error), errors)
-    if isinstance(error, ServiceError):
-        return Problem("no-such-route", error.status_code, "There is no such route", str(error.msg))
+    if name := _TOLD.get(type(error)):
+        return Problem(name, str(error))
+    if name := _POINTED.get(type(error)):
+        pointer = f"/{_escape(str(getattr(error, 'field', '')))}"
+        return Problem(name, str(error), ({"pointer": pointer, "detail": str(error)},))
+    if isinstance(error, (ValidationError, RequestValidationError)):
+        return _describe_invalid(error)
+    if isinstance(error, QuotaExceededError):
+        return Problem("quota-exceeded", str(error), retry_seconds=error.retry_seconds)
+    if isinstance(error, IncompleteError):
+        return Problem("incomplete", str(error), parts=error.parts)
+    return _describe_rest(error)
+
+
+def _describe_rest(error: Exception) -> Problem:
+    """Name the problems of which the error's own text says nothing, or too much."""
     if isinstance(error, StorageError):
-        detail = "the pipelines are not published yet; try again later"
-        return Problem("not-published", 503, "No pipeline is known", detail)
-    detail = "nothing is recorded, or all of it is: repeat the request with the same idempotency_key"
-    return Problem("internal", 500, "The request could not be processed", detail)
+        return Problem("not-published", "the pipelines are not published yet; try again later")
+    if isinstance(error, ServiceError):
+        return Problem("no-such-route", "check method and path: GET /openapi.json lists every call")
+    return Problem("internal", _AGAIN)
 
 
-def _describe(error: ValidationError) -> tuple[str, tuple[dict[str, str], ...]]:
-    problems: Sequence[Any] = error.errors(include_url=False, include_context=False, include_input=False)
+def _describe_invalid(error: ValidationError | RequestValidationError) -> Problem:
+    found: Sequence[Any] = error.errors()
+    # Powertools' places begin with where the field is: path, query or header
+    start = 1 if isinstance(error, RequestValidationError) else 0
     errors = tuple(
         {
-            "pointer": "".join(f"/{_escape(str(part))}" for part in problem["loc"]),
-            "detail": str(problem["msg"]).removeprefix("Value error, "),
+            "pointer": "".join(f"/{_escape(str(part))}" for part in one["loc"][start:]),
+            "detail": str(one["msg"]).removeprefix("Value error, "),
         }
-        for problem in problems
+        for one in found
     )
+    is_missing = start and any(one["type"] == "missing" for one in found)
     first = errors[0]
-    return f"{first['pointer'].removeprefix('/') or 'the body'}: {first['detail']}", errors
+    where = first["pointer"].removeprefix("/") or "the body"
+    return Problem(
+        "missing-parameter" if is_missing else "invalid-request", f"{where}: {first['detail']}", errors
+    )
 
 
 def _escape(part: str) -> str:
