@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledged_wildcards import acknowledge_wildcard
+from infra.constructs.key_use import through_s3
 from sparkdrop.core.patterns import ULID_LENGTH
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class UploadRole(Construct):
             )
         ]
         if uploads.encryption_key:
-            region = cdk.Stack.of(self).region
             statements.append(
                 iam.PolicyStatement(
                     sid="EncryptWhatIsPut",
@@ -55,7 +55,7 @@ class UploadRole(Construct):
                     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
                     actions=["kms:Decrypt", "kms:GenerateDataKey"],
                     resources=[uploads.encryption_key.key_arn],
-                    conditions={"StringEquals": {"kms:ViaService": f"s3.{region}.{cdk.Aws.URL_SUFFIX}"}},
+                    conditions=through_s3(cdk.Stack.of(self).region),
                 )
             )
         self.role = iam.Role(

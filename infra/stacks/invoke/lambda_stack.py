@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 
+from infra.constructs.key_use import through_s3
 from infra.constructs.python_function import PythonFunction
 from infra.packaging.lambda_package import build_package
 from infra.stacks.stage_stack import StageStack
@@ -71,7 +72,7 @@ class InvokeStack(StageStack):
         )
         invoke.allow("ReadCatalog", ["s3:GetObject"], buckets.artifacts.arn_for_objects(CATALOG_KEY))
         if key := buckets.artifacts.encryption_key:
-            invoke.allow("DecryptCatalog", ["kms:Decrypt"], key.key_arn)
+            invoke.allow("DecryptCatalog", ["kms:Decrypt"], key.key_arn, through_s3(self.region))
         invoke.allow(
             "RecordInvocations",
             ["dynamodb:GetItem", "dynamodb:PutItem"],
