@@ -15,16 +15,19 @@ from sparkdrop.core.patterns import ULID_LENGTH
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
 
-# A link's object lies in a folder whose name is a ULID. IAM's "?" is one character, "*" any number of them:
+# A link's object lies in a folder whose name is a ULID, which begins with 0 until the year 3084. IAM's "?" is
+# one character and "*" any number of them, a slash too: this is as near to such a folder as IAM can come.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
-LINK_KEYS = f"*/{'?' * ULID_LENGTH}/*"
+LINK_KEYS = f"*/0{'?' * (ULID_LENGTH - 1)}/*"
 
 
 class UploadRole(Construct):
     """A role that may put objects where links point, and do nothing else: no reading, listing, deleting.
 
     A link ends with the session that signed it, so a session is as short as IAM allows one to be. Of this
-    account's principals only those whose own policy names the role may take it.
+    account's principals only those whose own policy names the role may take it. Whoever does should narrow
+    the session by a policy that names the link's key, since the role's own pattern holds every link's.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
 
     Attributes:
         role: The role.
