@@ -26,12 +26,12 @@ class Request:
     Attributes:
         action: Such as ``s3:GetObject``.
         resource: The ARN, or ``*`` where the action takes no resource.
-        context: The condition keys that the request sets.
+        context: The condition keys that the request sets; of those that hold several values, all of them.
     """
 
     action: str
     resource: str = "*"
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
