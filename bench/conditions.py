@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-_PACKAGES = {"apache-airflow": "Airflow", "pyspark": "PySpark", "moto": "moto"}
+_PACKAGES = {"apache-airflow": "Airflow", "pyspark": "PySpark", "moto": "moto", "aws-cdk-lib": "CDK"}
 
 
 def read_conditions() -> dict[str, Any]:

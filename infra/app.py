@@ -34,6 +34,7 @@ from infra.stacks.network import NetworkStack
 from infra.stacks.s3 import S3Stack
 from infra.stacks.users import UsersStack
 from infra.stacks.web import WebStack
+from infra.tools.errors import ToolError
 from sparkdrop.core.errors import ConfigError, Problem
 
 DEFAULT_STAGE = "dev"
@@ -206,7 +207,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Synthesize; 1 where settings cannot be used (a line each) or a template has findings (CDK's report)."""
+    """Synthesize; 1 where settings cannot be used, a function not be packed, or a template has findings."""
     options = parse_arguments(arguments)
     context = {"destroy-data": options.destroy_data} if options.destroy_data else None
     try:
@@ -216,6 +217,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         for problem in error.problems:
             sys.stderr.write(f"error: {problem}\n")
+        return 1
+    except ToolError as error:
+        sys.stderr.write(f"error: {error}\n")
         return 1
     except RuntimeError as error:
         # the findings are in it, or CDK has printed them; jsii adds only a stack of calls

@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledged_wildcards import acknowledge_objects, acknowledge_wildcard
-from infra.constructs.key_use import allow_bucket_keys
+from infra.constructs.key_use import allow_bucket_keys, allow_partner_keys
 from infra.constructs.ledger_table import LIST_INDEXES
 from sparkdrop.core.emr_request import TAG_BATCH, TAG_DEPLOYMENT, TAG_MANAGED, TAG_PIPELINE
 
@@ -52,6 +52,7 @@ class AirflowPolicy(Construct):
         *,
         buckets: DataBuckets,
         partner_buckets: Iterable[s3.IBucket],
+        partner_keys: Iterable[str],
         arrivals: sqs.IQueue,
         ledger: dynamodb.ITable,
         roles: EmrRoles,
@@ -63,6 +64,7 @@ class AirflowPolicy(Construct):
             construct_id: Its id, which the parent's does not hold.
             buckets: The stage's.
             partner_buckets: Buckets of others that pipelines read.
+            partner_keys: The ARNs of the keys that objects in these lie under.
             arrivals: The queue that the arrival stream reads.
             ledger: The table of uploads and batches; its name is the value of our job flows' tag.
             roles: The two that a job flow gets.
@@ -77,6 +79,7 @@ class AirflowPolicy(Construct):
                 *_allow_reading_drops(drops),
                 *_allow_own_objects(buckets),
                 *allow_bucket_keys(buckets.uploads, buckets.artifacts, buckets.logs),
+                *allow_partner_keys(partner_keys),
                 *_allow_queue_and_ledger(arrivals, ledger),
                 *_allow_job_flows(self, ledger.table_name),
                 *_allow_passing(roles),
@@ -92,7 +95,7 @@ class AirflowPolicy(Construct):
         acknowledge_wildcard(
             self.policy,
             _name_clusters(self, "*"),
-            "A cluster's id is known to none before; its tag is asked for",
+            "A cluster's id is known to none before; its tag is asked for, of one that is there already",
         )
         objects = [
             *(
@@ -186,10 +189,16 @@ def _allow_job_flows(scope: Construct, deployment: str) -> list[iam.PolicyStatem
         iam.PolicyStatement(
             actions=["elasticmapreduce:AddTags"], resources=[_name_clusters(scope, "*")], conditions=our_tags
         ),
-        # Whoever may tag what is there already may make it theirs, and then terminate it.
+        # So does RunJobFlow with an AutoTerminationPolicy, by which no tag is sent and none is there yet.
+        # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-auto-termination-policy.html
+        iam.PolicyStatement(
+            actions=["elasticmapreduce:PutAutoTerminationPolicy"], resources=[_name_clusters(scope, "*")]
+        ),
+        # Whoever may tag what is there already may make it theirs, and then terminate it; whoever sets when
+        # an idle cluster ends does that too.
         iam.PolicyStatement(
             effect=iam.Effect.DENY,
-            actions=["elasticmapreduce:AddTags"],
+            actions=["elasticmapreduce:AddTags", "elasticmapreduce:PutAutoTerminationPolicy"],
             resources=[_name_clusters(scope, "j-*")],
             conditions={"StringNotEquals": {is_ours: deployment}},
         ),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 
+from infra.constructs.key_use import through_s3
 from infra.constructs.python_function import PythonFunction
 from sparkdrop.core.catalog import CATALOG_KEY
 
@@ -79,9 +80,8 @@ class ApiFunction(PythonFunction):
         )
         self.allow("ReadCatalog", ["s3:GetObject"], buckets.artifacts.arn_for_objects(CATALOG_KEY))
         if key := buckets.artifacts.encryption_key:
-            region = cdk.Stack.of(self).region
-            through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{region}.{cdk.Aws.URL_SUFFIX}"}}
-            self.allow("DecryptCatalog", ["kms:Decrypt"], key.key_arn, through_s3)
+            condition = through_s3(cdk.Stack.of(self).region)
+            self.allow("DecryptCatalog", ["kms:Decrypt"], key.key_arn, condition)
 
     def allow_items(self, sid: str, actions: list[str], table: dynamodb.ITable, keys: list[str]) -> None:
         """Let the function do this to a table's items whose partition keys match, and to no others.

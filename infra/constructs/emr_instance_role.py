@@ -102,14 +102,16 @@ class EmrInstanceRole(Construct):
 
         https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
         """
+        nodes = cdk.Stack.of(self).format_arn(service="ec2", resource="instance", resource_name="*")
         policy = iam.Policy(
             self,
             "SessionManager",
             roles=[self.role],
             statements=[
+                # of an instance: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+                iam.PolicyStatement(actions=["ssm:UpdateInstanceInformation"], resources=[nodes]),
                 iam.PolicyStatement(
                     actions=[
-                        "ssm:UpdateInstanceInformation",
                         "ssmmessages:CreateControlChannel",
                         "ssmmessages:CreateDataChannel",
                         "ssmmessages:OpenControlChannel",
@@ -117,9 +119,8 @@ class EmrInstanceRole(Construct):
                     ],
                     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonmessagegatewayservice.html
                     resources=["*"],
-                )
+                ),
             ],
         )
-        acknowledge_wildcard(
-            policy, "*", "A node's id is known to none before, and the channels' calls take no resource"
-        )
+        acknowledge_wildcard(policy, nodes, "A node's id is known to none before")
+        acknowledge_wildcard(policy, "*", "The channels' calls take no resource")

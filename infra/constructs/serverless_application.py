@@ -21,7 +21,8 @@ class ServerlessApplication(Construct):
     """Spark without a cluster: it starts with the first job, stops when idle, and costs nothing in between.
 
     Jobs run on the pipelines' kind of processor and release, in the private subnets, where S3 is reached by
-    its gateway endpoint. A job may name an image of the stage's repository; without one it runs on EMR's own.
+    its gateway endpoint. An image is the application's, and no job can name another:
+    https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/application-custom-image.html
 
     Attributes:
         application: The application.
@@ -45,7 +46,7 @@ class ServerlessApplication(Construct):
             construct_id: Its id, which the parent's does not hold.
             name: What the console shows.
             release: EMR's release label.
-            limits: The most that it may take, and when it stops.
+            limits: The most that it may take, when it stops, and the image that its jobs run in.
             clusters: The network.
             logs: Where jobs put their logs.
         """
@@ -68,6 +69,9 @@ class ServerlessApplication(Construct):
             type="SPARK",
             release_label=release,
             architecture="ARM64",
+            image_configuration=application.ImageConfigurationInputProperty(image_uri=limits.image)
+            if limits.image
+            else None,
             maximum_capacity=application.MaximumAllowedResourcesProperty(
                 cpu=f"{limits.max_vcpu} vCPU", memory=f"{limits.max_memory_gib} GB"
             ),

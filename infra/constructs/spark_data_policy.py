@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledged_wildcards import acknowledge_objects
-from infra.constructs.key_use import allow_bucket_keys
+from infra.constructs.key_use import allow_bucket_keys, allow_partner_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +55,7 @@ class SparkDataPolicy(Construct):
         *,
         buckets: DataBuckets,
         partner_buckets: Iterable[s3.IBucket],
+        partner_keys: Iterable[str],
     ) -> None:
         """Create the policy.
 
@@ -63,6 +64,7 @@ class SparkDataPolicy(Construct):
             construct_id: Its id, which the parent's does not hold.
             buckets: The stage's.
             partner_buckets: Buckets of others that pipelines read.
+            partner_keys: The ARNs of the keys that objects in these lie under.
         """
         super().__init__(scope, construct_id)
         drops = [buckets.uploads, *partner_buckets]
@@ -75,6 +77,7 @@ class SparkDataPolicy(Construct):
                 *_allow_artifacts(buckets.artifacts),
                 *_allow_writing_output(buckets.curated),
                 *allow_bucket_keys(buckets.uploads, buckets.curated, buckets.artifacts),
+                *allow_partner_keys(partner_keys),
             ],
         )
         self._acknowledge(buckets, drops)

@@ -9,21 +9,25 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.constructs.acknowledged_wildcards import acknowledge_wildcard
+from infra.constructs.key_use import through_s3
 from sparkdrop.core.patterns import ULID_LENGTH
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
 
-# A link's object lies in a folder whose name is a ULID. IAM's "?" is one character, "*" any number of them:
+# A link's object lies in a folder whose name is a ULID, which begins with 0 until the year 3084. IAM's "?" is
+# one character and "*" any number of them, a slash too: this is as near to such a folder as IAM can come.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
-LINK_KEYS = f"*/{'?' * ULID_LENGTH}/*"
+LINK_KEYS = f"*/0{'?' * (ULID_LENGTH - 1)}/*"
 
 
 class UploadRole(Construct):
     """A role that may put objects where links point, and do nothing else: no reading, listing, deleting.
 
     A link ends with the session that signed it, so a session is as short as IAM allows one to be. Of this
-    account's principals only those whose own policy names the role may take it.
+    account's principals only those whose own policy names the role may take it. Whoever does should narrow
+    the session by a policy that names the link's key, since the role's own pattern holds every link's.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
 
     Attributes:
         role: The role.
@@ -47,7 +51,6 @@ class UploadRole(Construct):
             )
         ]
         if uploads.encryption_key:
-            region = cdk.Stack.of(self).region
             statements.append(
                 iam.PolicyStatement(
                     sid="EncryptWhatIsPut",
@@ -55,7 +58,7 @@ class UploadRole(Construct):
                     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
                     actions=["kms:Decrypt", "kms:GenerateDataKey"],
                     resources=[uploads.encryption_key.key_arn],
-                    conditions={"StringEquals": {"kms:ViaService": f"s3.{region}.{cdk.Aws.URL_SUFFIX}"}},
+                    conditions=through_s3(cdk.Stack.of(self).region),
                 )
             )
         self.role = iam.Role(

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import uv
 
+from infra.tools.errors import ToolError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -65,7 +67,7 @@ def build_package(handler: Path, requirements: Path, *, target: Target = LAMBDA,
         The package's folder.
 
     Raises:
-        RuntimeError: uv could not install the dependencies.
+        ToolError: uv could not install the dependencies.
     """
     sources = {f"{handler.name}/{path.name}": path for path in sorted(handler.glob("*.py"))}
     sources |= {path.relative_to(_PLUGINS).as_posix(): path for path in find_modules(sources.values())}
@@ -138,7 +140,10 @@ def _install(requirements: Path, folder: Path, target: Target) -> None:
     command += ["--requirement", str(requirements)]
     done = subprocess.run(command, env=_build_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"uv cannot install {requirements}:\n{done.stderr.strip()}")
+        raise ToolError(
+            f"uv cannot install {requirements}, which a first synthesis takes from PyPI and a later one from "
+            f"the cache {CACHE}: {' '.join(done.stderr.split())}"
+        )
 
 
 def _build_environment() -> dict[str, str]:

@@ -15,15 +15,21 @@ RELEASES = (
     *(f"emr-7.{rest}" for rest in _SEVEN.split()),
     "emr-spark-8.0.0",
 )
+# https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/release-versions.html
+FIRST_SERVERLESS = "emr-6.6.0"
 
 
 def check_release(value: str) -> str:
-    """Take a release label that EMR has.
+    """Take a release label that EMR and EMR Serverless have: a stage has an application of the latter.
 
     Raises:
-        ValueError: It has no such release; names the nearest.
+        ValueError: There is no such release, and the nearest; or Serverless came later.
     """
     if value in RELEASES:
+        if RELEASES.index(value) < RELEASES.index(FIRST_SERVERLESS):
+            raise ValueError(
+                f"EMR Serverless has no release {value!r}: write {FIRST_SERVERLESS} or a newer one"
+            )
         return value
     nearest = ", ".join(get_close_matches(value, RELEASES, n=2, cutoff=0)) or RELEASES[-1]
     raise ValueError(

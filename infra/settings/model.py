@@ -9,8 +9,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeGuard, get_args
+from urllib.parse import urlsplit
 
-import yaml
 from pydantic import AfterValidator, StringConstraints, ValidationError, model_validator
 
 from infra.settings.page_sections import UploadsApiSettings, WebSettings
@@ -26,13 +26,17 @@ from infra.settings.sections import (
     Section,
     UploadsSettings,
 )
+from sparkdrop.core.document import parse_document
 from sparkdrop.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 SETTINGS_DIR = Path(__file__).parent
+# How the names of stages begin that keep their data: prod, production, prod-eu.
 PRODUCTION = "prod"
+# Browsers take a page of the machine itself for a secure one: https://www.w3.org/TR/secure-contexts/
+_THIS_MACHINE = ("localhost", "127.0.0.1")
 
 # What a tag's value may hold: https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
 TagValue = Annotated[str, StringConstraints(pattern=r"^[\w .:/=+\-@]+$", max_length=256)]
@@ -64,10 +68,11 @@ class StageSettings(Section):
         cost_centre: Tag ``cost-centre`` of every resource: who pays.
         region: Where to deploy; None takes the region of the CDK CLI's profile.
         destroy_data: The first of two switches that let ``cdk destroy`` delete the buckets and the ledger.
-            The second is the context value ``destroy-data=<stage>`` on the command line. Never accepted for
-            production.
+            The second is the context value ``destroy-data=<stage>`` on the command line. Never accepted where
+            the stage's name begins with ``prod``.
         encryption: "s3" for keys that AWS keeps (free), "kms" for keys of one's own, which are on record at
-            each use and can be taken away, for buckets, alerts and images: 3 USD a month, and their calls.
+            each use and can be taken away, for buckets, alerts, images and nodes' disks: 4 USD a
+            month, and their calls.
         network: See :class:`NetworkSettings`; so the others, each by its name.
     """
 
@@ -98,7 +103,7 @@ class StageSettings(Section):
 
     @model_validator(mode="after")
     def _keep_production_data(self) -> Self:
-        if self.stage == PRODUCTION and self.destroy_data:
+        if self.stage.startswith(PRODUCTION) and self.destroy_data:
             raise ValueError("destroy_data is true, but production keeps its data: take it out of this file")
         return self
 
@@ -106,6 +111,34 @@ class StageSettings(Section):
     def _let_the_page_sign_in(self) -> Self:
         if self.web.enabled and self.api.authorizer != "cognito":
             raise ValueError("web.enabled is true, but nobody could sign in: set api.authorizer: cognito")
+        return self
+
+    @model_validator(mode="after")
+    def _check_origins(self) -> Self:
+        """Where a browser holds tokens, a page that came in the clear could be anyone's."""
+        if self.api.authorizer == "cognito":
+            for origin in self.uploads.cors_origins:
+                if origin.startswith("http://") and urlsplit(origin).hostname not in _THIS_MACHINE:
+                    secure = origin.replace("http:", "https:", 1)
+                    raise ValueError(
+                        f"uploads.cors_origins holds {origin}, but with api.authorizer cognito a page holds "
+                        f"its user's tokens: write {secure}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _check_regions(self) -> Self:
+        """What is named by its address lies in the stage's region, as far as the file says which that is."""
+        places = {}
+        if self.api.domain:
+            places["api.domain.certificate_arn"] = self.api.domain.certificate_arn.split(":")[3]
+        if self.emr.serverless.image:
+            places["emr.serverless.image"] = self.emr.serverless.image.split(".")[3]
+        for key, region in places.items():
+            if self.region and region != self.region:
+                raise ValueError(
+                    f"{key} is of {region}, the stage of {self.region}: name one of {self.region}"
+                )
         return self
 
 
@@ -128,21 +161,30 @@ def load_settings(stage: str, directory: Path = SETTINGS_DIR) -> StageSettings:
         raise ConfigError(
             Problem(file=str(path), path="", message="no such settings file", hint=f"stages: {known}")
         )
-    try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigError(
-            Problem(file=str(path), path="", line=line, message=f"not YAML: {error.problem}")
-        ) from error
-    if not isinstance(values, dict):
-        raise ConfigError(
-            Problem(file=str(path), path="", message="a settings file is a mapping of keys to values")
-        )
+    values = _read_values(path)
     try:
         return StageSettings.model_validate({**values, "stage": stage})
     except ValidationError as error:
         raise ConfigError(*(_describe_problem(str(path), problem) for problem in error.errors())) from error
+
+
+def _read_values(path: Path) -> dict[str, Any]:
+    """Read a settings file's keys.
+
+    Raises:
+        ConfigError: It is no text in UTF-8, not YAML, or no mapping, holds a key twice, or names its stage.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message, hint = f"cannot be read: {error}", "a file is text in UTF-8"
+        raise ConfigError(Problem(file=str(path), path="", message=message, hint=hint)) from error
+    document = parse_document(str(path), text)
+    if "stage" in document.values:
+        raise ConfigError(
+            document.problem(("stage",), "unknown key", "take it out: the file's name is the stage")
+        )
+    return document.values
 
 
 def _describe_problem(file: str, error: ErrorDetails) -> Problem:

@@ -7,38 +7,28 @@ switch that is off.
 from __future__ import annotations
 
 from ipaddress import IPv4Network
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from infra.settings.emr_releases import check_release
-
-T = TypeVar("T")
-
-
-def _check_some(values: tuple[T, ...]) -> tuple[T, ...]:
-    if not values:
-        raise ValueError("is empty: name at least one")
-    return values
-
-
-# pydantic's min_length counts the items that are accepted, and so reports each refused one twice
-OneOrMore = Annotated[tuple[T, ...], AfterValidator(_check_some)]
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s*]+$")]
-Days = Annotated[int, Field(ge=1, le=36_500)]
-# CloudWatch Logs takes these and no others:
-# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-LogDays = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
-]
-BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-VpcId = Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]{8,17}$")]
-SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]{8,17}$")]
-RouteTableId = Annotated[str, StringConstraints(pattern=r"^rtb-[0-9a-f]{8,17}$")]
-ZoneName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
-DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-ServicePrincipal = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com$")]
+from infra.settings.values import (  # noqa: TC001 - pydantic reads them at run time
+    BucketName,
+    Days,
+    Distinct,
+    DomainName,
+    Email,
+    ImageUri,
+    KeyArn,
+    LogDays,
+    OneOrMore,
+    Origin,
+    RouteTableId,
+    ServicePrincipal,
+    SubnetId,
+    VpcId,
+    ZoneName,
+)
 
 # A VPC takes /16 to /28: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html.
 # Below /22 a zone's private subnet holds fewer addresses than a large cluster has nodes.
@@ -104,7 +94,7 @@ class NetworkSettings(Section):
         nat: A NAT gateway for what has no endpoint (PyPI, Maven, a partner's API): about 37 USD a month
             with its address.
         interface_endpoints: Services that are reached without leaving AWS's network, each about 7 USD a month
-            and zone: "ssm" stands for the three that Session Manager needs.
+            and zone: "ssm" stands for the three that Session Manager needs, "ecr" for the two of a registry.
         flow_logs: Whether the VPC's traffic is on record, in the logs bucket.
     """
 
@@ -113,9 +103,8 @@ class NetworkSettings(Section):
     connected_cidrs: tuple[IPv4Network, ...] = ()
     zones: Annotated[int, Field(ge=2, le=3)] = 2
     nat: bool = False
-    interface_endpoints: tuple[
-        Literal["ecr", "elasticmapreduce", "emr-serverless", "logs", "secretsmanager", "sqs", "ssm", "sts"],
-        ...,
+    interface_endpoints: Distinct[
+        Literal["ecr", "elasticmapreduce", "emr-serverless", "logs", "secretsmanager", "sqs", "ssm", "sts"]
     ] = ()
     flow_logs: bool = False
 
@@ -138,12 +127,15 @@ class UploadsSettings(Section):
         noncurrent_version_days: How long an overwritten or deleted version is kept.
         partner_buckets: Buckets of others that pipelines read (``arrival.bucket``, ``wait_for``): what the
             stage's roles may read beside its own.
+        partner_keys: The ARNs of the KMS keys that objects in these buckets lie under: what the same roles
+            may decrypt with, through S3 only. Each key's own policy has to let this account in too.
     """
 
-    cors_origins: tuple[Origin, ...] = ()
+    cors_origins: Distinct[Origin] = ()
     abandoned_multipart_days: Days = 3
     noncurrent_version_days: Days = 30
-    partner_buckets: tuple[BucketName, ...] = ()
+    partner_buckets: Distinct[BucketName] = ()
+    partner_keys: Distinct[KeyArn] = ()
 
 
 class LogsSettings(Section):
@@ -168,7 +160,7 @@ class AlertsSettings(Section):
         archive_days: How long EventBridge keeps arrivals for a replay.
     """
 
-    emails: tuple[Email, ...] = ()
+    emails: Distinct[Email] = ()
     oldest_message_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
     archive_days: Days = 30
 
@@ -190,19 +182,23 @@ class ServerlessSettings(Section):
         max_vcpu: The most that all jobs together may take at once.
         max_memory_gib: As much memory.
         idle_minutes: When an idle application stops.
+        image: The image in ECR that jobs run in, mostly of the stage's repository, by tag or digest:
+            ``<account>.dkr.ecr.<region>.amazonaws.com/<repository>:<tag>``; None for EMR's own. It has to be
+            made of the release's image, for arm64, and be there when the application is deployed.
     """
 
     max_vcpu: Annotated[int, Field(ge=4, le=4000)] = 64
     max_memory_gib: Annotated[int, Field(ge=16, le=30_000)] = 512
     idle_minutes: Annotated[int, Field(ge=1, le=10_080)] = 15
+    image: ImageUri | None = None
 
 
 class EmrSettings(Section):
     """EMR.
 
     Attributes:
-        release: The release of the development cluster and of the serverless application; None takes the one
-            that the pipelines' defaults name.
+        release: The release of the development cluster and of the serverless application, from emr-6.6.0 on;
+            None takes the one that the pipelines' defaults name.
         development_cluster: Whether the stage has the stack ``EMRStack``.
         idle_minutes: When the idle development cluster terminates.
         serverless: See :class:`ServerlessSettings`.

@@ -61,6 +61,7 @@ class AirflowAccessStack(StageStack):
             "Airflow",
             buckets=buckets,
             partner_buckets=partners,
+            partner_keys=settings.uploads.partner_keys,
             arrivals=arrivals,
             ledger=ledger,
             roles=roles,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import uv
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.settings.model import SETTINGS_DIR, load_settings
+from infra.settings.model import PRODUCTION, SETTINGS_DIR, load_settings
 from infra.tools.account import explain_failure, reach_account
 from infra.tools.cdk_cli import CLI, INFRA, find_node
 from infra.tools.errors import ToolError
@@ -39,7 +39,7 @@ class Finding:
 
     Attributes:
         subject: What was looked at.
-        state: "none" is what may be missing: an account.
+        state: "none" is what may be missing: an account, an address for alerts.
         text: What was found, or what to do.
     """
 
@@ -57,7 +57,8 @@ def examine(stage: str, *, settings_dir: Path = SETTINGS_DIR) -> list[Finding]:
         "uv": _check_uv,
     }
     findings = [_run(subject, check) for subject, check in checks.items()]
-    findings += [_check_settings(file) for file in sorted(settings_dir.glob("*.yaml"))]
+    for file in sorted(settings_dir.glob("*.yaml")):
+        findings += _check_settings(file)
     return [*findings, *_check_account(stage, settings_dir)]
 
 
@@ -105,13 +106,17 @@ def _ask(*command: str) -> str:
     return ended.stdout.strip()
 
 
-def _check_settings(file: Path) -> Finding:
+def _check_settings(file: Path) -> list[Finding]:
     subject = f"settings {file.name}"
     try:
-        load_settings(file.stem, file.parent)
+        settings = load_settings(file.stem, file.parent)
     except ConfigError as error:
-        return Finding(subject, "wrong", "; ".join(str(problem) for problem in error.problems))
-    return Finding(subject, "ok", str(file))
+        return [Finding(subject, "wrong", "; ".join(str(problem) for problem in error.problems))]
+    found = [Finding(subject, "ok", str(file))]
+    if settings.stage.startswith(PRODUCTION) and not settings.alerts.emails:
+        alerts = f"nobody hears of an alarm: write an address into alerts.emails of {file}"
+        found.append(Finding(f"alerts {file.name}", "none", alerts))
+    return found
 
 
 def _check_account(stage: str, settings_dir: Path) -> list[Finding]:

@@ -184,10 +184,14 @@ def _build_run_job_flow(account: Account, parameters: Mapping[str, Any]) -> list
         _EMR: parameters["ServiceRole"],
         "ec2.amazonaws.com": parameters["JobFlowRole"],
     }
+    # EMR asks for it on `cluster/*`, since there is no id yet: no pattern, so no `j-` either
+    unnamed = account.name("elasticmapreduce", "cluster/unnamed")
+    # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-auto-termination-policy.html
+    idle = ["elasticmapreduce:PutAutoTerminationPolicy"] if "AutoTerminationPolicy" in parameters else []
     return [
         Request("elasticmapreduce:RunJobFlow", context=context),
-        # EMR asks for it on `cluster/*`, since there is no id yet: no pattern, so no `j-` either
-        Request("elasticmapreduce:AddTags", account.name("elasticmapreduce", "cluster/unnamed"), context),
+        Request("elasticmapreduce:AddTags", unnamed, context),
+        *(Request(action, unnamed) for action in idle),
         # the account's first one
         Request(
             "iam:CreateServiceLinkedRole",

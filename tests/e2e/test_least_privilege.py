@@ -35,6 +35,7 @@ FULL_RUN = {
     "elasticmapreduce:DescribeCluster",
     "elasticmapreduce:DescribeStep",
     "elasticmapreduce:ListClusters",
+    "elasticmapreduce:PutAutoTerminationPolicy",
     "elasticmapreduce:RunJobFlow",
     "elasticmapreduce:TerminateJobFlows",
     "iam:PassRole",

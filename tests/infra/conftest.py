@@ -71,6 +71,7 @@ def run_python(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         [sys.executable, "-W", "error", *arguments],
         cwd=REPOSITORY,
         env={**inherited, **environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -49,7 +49,8 @@ def without(*tags: str) -> dict[str, str]:
 
 
 CLUSTER = "arn:aws:elasticmapreduce:{region}:{account}:cluster/j-1ABC"
-# What AddTags is asked on when RunJobFlow brings tags: EMR says `cluster/*`, which is no pattern there.
+# What AddTags and PutAutoTerminationPolicy are asked on when RunJobFlow brings tags and a policy: EMR says
+# `cluster/*`, which is no pattern there.
 NEW_CLUSTER = "arn:aws:elasticmapreduce:{region}:{account}:cluster/unnamed"
 CLEANUP_ROLE = (
     "arn:aws:iam::{account}:role/aws-service-role/elasticmapreduce.amazonaws.com/AWSServiceRoleForEMRCleanup"
@@ -85,6 +86,7 @@ ALLOWED = [
     Call("uploads are listed by state", "dynamodb:Query", "{table}/index/by_state"),
     Call("a cluster is started", f"{EMR}:RunJobFlow", sent_tags=OUR_TAGS),
     Call("its tags come with it", f"{EMR}:AddTags", NEW_CLUSTER, sent_tags=OUR_TAGS),
+    Call("when it ends idle comes with it", f"{EMR}:PutAutoTerminationPolicy", NEW_CLUSTER),
     Call("clusters are listed", f"{EMR}:ListClusters"),
     *(
         Call("our cluster is used", f"{EMR}:{action}", CLUSTER, carried_tags=OUR_TAGS)
@@ -167,6 +169,14 @@ REFUSED = [
         carried_tags=OTHERS,
     ),
     Call("a cluster without tags is not made ours", f"{EMR}:AddTags", CLUSTER, sent_tags=OUR_TAGS),
+    Call(
+        "another's cluster ends when its owner says",
+        f"{EMR}:PutAutoTerminationPolicy",
+        CLUSTER,
+        carried_tags=OTHERS,
+    ),
+    Call("a cluster without tags ends when its owner says", f"{EMR}:PutAutoTerminationPolicy", CLUSTER),
+    Call("an idle cluster ends", f"{EMR}:RemoveAutoTerminationPolicy", CLUSTER, carried_tags=OUR_TAGS),
     Call("tags stay", f"{EMR}:RemoveTags", CLUSTER, carried_tags=OUR_TAGS),
     Call("protection stays as it is", f"{EMR}:SetTerminationProtection", CLUSTER, carried_tags=OUR_TAGS),
     Call(
@@ -318,6 +328,17 @@ def test_the_buckets_key_is_used_through_s3_only(assemblies: tuple[Path, Path]) 
     }
     caller = _build_caller(stage, trust=policy)
     assert decide(caller, requests) == [True, True, False, False]
+
+
+def test_a_partners_key_opens_what_s3_hands_out(assemblies: tuple[Path, Path]) -> None:
+    key = "arn:aws:kms:eu-west-1:999999999999:key/01234567-89ab-cdef-0123-456789abcdef"
+    stage = Stage.read(assemblies[0] / "full")
+    policies = read_role_policies(stage, STACK, _find_role_id(stage))
+    (statement,) = [
+        one for policy in policies for one in policy["Statement"] if one["Resource"] in (key, [key])
+    ]
+    assert statement["Action"] in ("kms:Decrypt", ["kms:Decrypt"])
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
 
 
 def _build_caller(stage: Stage, trust: dict[str, Any] | None = None) -> Caller:

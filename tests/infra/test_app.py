@@ -42,8 +42,8 @@ STATEFUL = {
     "AWS::KMS::Key",
     "AWS::S3::Bucket",
 }
-# Nothing lies under the alerts' key: a message is gone once it is delivered.
-STATELESS_KEY = "AlertsKey"
+# Nothing lies under these that is kept: a message is gone once it is delivered, a disk with its node.
+STATELESS_KEYS = ("AlertsKey", "DiskKey")
 
 # In one process, because Node's start is what costs: both switches, then an unsafe bucket beside the stacks.
 PROBE = """
@@ -164,7 +164,7 @@ def _read_policies(folder: Path) -> dict[str, set[str]]:
     """What becomes of data when its stack is deleted, and of what is replaced: policies by type."""
     found: dict[str, set[str]] = {}
     for name, resource in _read_resources(folder):
-        if resource["Type"] in STATEFUL and STATELESS_KEY not in name:
+        if resource["Type"] in STATEFUL and not any(key in name for key in STATELESS_KEYS):
             policies = {resource["DeletionPolicy"], resource["UpdateReplacePolicy"]}
             found.setdefault(resource["Type"], set()).update(policies)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -36,15 +37,31 @@ REFUSED = {
     "key": ("network: {natt: true}", "network.natt", "did you mean 'nat'?"),
     "cidr": ("network: {cidr: 10.4.0.0/16, connected_cidrs: [10.4.8.0/22]}", "network", "another block"),
     "region": ("region: eu-moon-1", "region", "nearest: eu-"),
+    "duplicate": (
+        "network: {interface_endpoints: [ssm, ssm]}",
+        "network.interface_endpoints",
+        "each one once",
+    ),
+    "twice": ("encryption: s3\nencryption: kms", "encryption", "keep one of the two"),
+    "origin": (
+        "api: {authorizer: cognito}\nuploads: {cors_origins: ['http://a.example.com']}",
+        "uploads.cors_origins",
+        "write https://a.example.com",
+    ),
+    "named": ("stage: dev", "stage", "take it out"),
+    "serverless": ("emr: {release: emr-6.5.0}", "emr.release", "write emr-6.6.0"),
     "release": ("emr: {release: emr-9.9.9}", "emr.release", "nearest: emr-"),
     "prod": ("destroy_data: true", "destroy_data", "take it out of this file"),
 }
 
-# In one process, because Node's start is what costs: every refused file, then templates with findings.
+# In one process, because Node's start is what costs: every refused file, then a function that cannot be
+# packed, then templates with findings.
 REFUSALS = """
+import os
 import sys
 from pathlib import Path
 from infra import app
+from infra.packaging import lambda_package
 import aws_cdk as cdk
 from aws_cdk import aws_s3
 
@@ -53,6 +70,11 @@ for file in sorted(folder.glob("*.yaml")):
     output = folder / file.stem
     arguments = ["--stage", file.stem, "--settings", str(folder), "--output", str(output)]
     print("exit", app.main(arguments), flush=True)
+# an empty cache, and no network for uv
+hash_inputs, lambda_package._hash_inputs = lambda_package._hash_inputs, lambda *_: "none"
+os.environ.update(UV_OFFLINE="1", UV_CACHE_DIR=str(folder / "uv"))
+print("exit", app.main(["--output", str(folder / "unpacked")]), flush=True)
+lambda_package._hash_inputs = hash_inputs
 build = app.build_app
 def build_unsafe(**arguments):
     built = build(**arguments)
@@ -83,14 +105,27 @@ def test_a_settings_file_that_cannot_be_used_is_one_line_and_nothing_is_written(
     # the code that ends the one before stands in front
     code, line = printed[place + 1][0], printed[place].partition("\n")[2] if place else printed[place]
     assert code == "1"
-    assert line.startswith(f"error: {folder / stage}.yaml: {key}")
+    # a key that YAML itself does not take has a line
+    assert re.match(rf"error: {re.escape(str(folder / stage))}\.yaml(:\d+)?: {re.escape(key)}", line)
     assert fix in line
     assert line.count("\n") == 1
     assert not list(folder.glob(f"{stage}/*"))
 
 
+def test_a_function_that_cannot_be_packed_is_one_line_that_says_what_it_takes(
+    refusals: tuple[Path, list[str]],
+) -> None:
+    folder, printed = refusals
+    line = printed[len(REFUSED)].partition("\n")[2]
+    assert line.startswith("error: uv cannot install ")
+    assert line.count("\n") == 1
+    assert "takes from PyPI and a later one from the cache" in line
+    assert printed[len(REFUSED) + 1][0] == "1"
+    assert not list(folder.glob("unpacked/*.template.json"))
+
+
 def test_findings_are_a_report_and_no_traceback(refusals: tuple[Path, list[str]]) -> None:
-    printed = "".join(refusals[1][len(REFUSED) :])
+    printed = "".join(refusals[1][len(REFUSED) + 1 :])
     assert refusals[1][-1].strip() == "1"
     assert "UnsafeStack/Bucket/Resource" in printed
     assert "AwsSolutions-S10" in printed
@@ -328,6 +363,22 @@ def test_the_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     answer = CliRunner().invoke(cli.app, ["doctor"])
     assert answer.exit_code == 1
     assert "\nwrong cdk: 3.0.0 is installed" in answer.output
+
+
+@pytest.mark.usefixtures("no_account")
+def test_the_doctor_says_where_production_would_fail_unheard(tmp_path: Path) -> None:
+    for stage, text in {
+        "dev": "",
+        "prod": "",
+        "prod-eu": "alerts: {emails: [on-call@example.com]}\n",
+    }.items():
+        (tmp_path / f"{stage}.yaml").write_text(NEEDED + text)
+    unheard = [
+        (finding.subject, finding.state)
+        for finding in doctor.examine("dev", settings_dir=tmp_path)
+        if finding.subject.startswith("alerts")
+    ]
+    assert unheard == [("alerts prod.yaml", "none")]
 
 
 # make docs

@@ -17,6 +17,8 @@ import pytest
 
 from infra.tools.assembly import read_assembly
 from infra.tools.cdk_cli import INFRA, build_command, build_environment
+from infra.tools.deployment import deploy_stage
+from sparkdrop.core.catalog import CATALOG_KEY
 from sparkdrop.core.deployment import Deployment, read_outputs
 
 if TYPE_CHECKING:
@@ -227,6 +229,32 @@ def test_a_template_that_cannot_be_held_is_refused_whole(
     assert "the emulation cannot hold Letter: AWS::SES::Template" in done.stdout
     assert account.client("sns").list_topics()["Topics"] == before
     assert set(account.list_stacks().values()) <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+def test_make_deploy_changes_nothing_of_what_is_there_and_uploads_what_airflow_runs(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in account.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SPARKDROP_CONFIG_DIR", str(INFRA.parent / "include" / "emr_configs"))
+    monkeypatch.setenv("SPARKDROP_JOBS_DIR", str(INFRA.parent / "include" / "spark_jobs"))
+    stacks = account.list_stacks()
+    named = ("S3Stack", "NetworkStack", "EventsStack", "EMRRolesStack")
+    deployed = deploy_stage("dev", named=named, yes=True, assembly=tmp_path)
+    assert account.list_stacks() == stacks
+    outputs = account.read_outputs()
+    assert outputs.items() >= deployed.outputs.items()
+    assert json.loads((tmp_path / "outputs.dev.json").read_bytes()) == deployed.stacks
+
+    assert deployed.delivery is not None
+    s3, bucket = account.client("s3"), outputs["ArtifactsBucket"]
+    keys = {found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    assert CATALOG_KEY in keys
+    programs = {program.partition(f"{bucket}/")[2] for program in deployed.delivery.programs}
+    assert programs
+    assert programs <= keys
+    deployment = Deployment.from_environment(deployed.settings)
+    assert deployment.uploads_bucket == outputs["UploadsBucket"]
 
 
 def test_destroy_leaves_nothing_but_what_is_retained(account: Account) -> None:

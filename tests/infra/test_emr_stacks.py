@@ -84,8 +84,8 @@ DATA = {
     *grant("ListBucket ListBucketMultipartUploads", "<Curated>"),
     *grant(WRITE, "<Curated>/*"),
 }
+PARTNERS_KEY = "arn:aws:kms:eu-west-1:999999999999:key/01234567-89ab-cdef-0123-456789abcdef"
 SESSIONS = {
-    "ssm:UpdateInstanceInformation",
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel",
@@ -95,10 +95,12 @@ SESSIONS = {
 
 def test_a_job_reads_uploads_and_writes_results_and_does_nothing_else(load_template):
     scripts = "arn:<AWS::Partition>:s3:::<AWS::Region>.elasticmapreduce/*"
+    nodes = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:instance/*"
     node = (
         grant("AbortMultipartUpload PutObject", "<Logs>/emr/*")
         | grant("GetObject", scripts)
         | {(action, "*") for action in SESSIONS}
+        | {("ssm:UpdateInstanceInformation", nodes)}
     )
     template = load_template("EMRRolesStack")
     assert grants_of(template, "InstanceRole") == DATA | node
@@ -123,9 +125,6 @@ def test_partners_buckets_are_read_and_keys_used_where_the_stage_has_them(load_t
     assert {pair for pair in full if "partner" in pair[1]} == partner
     assert not {pair for pair in plain if pair[0].startswith("kms:")}
     assert {("kms:Decrypt", "<Data>"), ("kms:GenerateDataKey", "<Data>")} <= full
-    for statement in statements_of(load_template("EMRRolesStack", "full"), role):
-        if "kms:GenerateDataKey" in statement["Action"] and "kms:Encrypt" not in statement["Action"]:
-            assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -188,17 +187,55 @@ def test_nodes_have_imdsv2_only_and_disks_under_the_stages_key(load_template, st
         "HttpPutResponseHopLimit": 1,
     }
     assert ("EncryptionConfiguration" in configuration) == has_key
-    grants = grants_of(template, "ServiceRole")
-    assert (("kms:CreateGrant", "<Data>") in grants) == has_key
+    grants = {
+        (action, re.sub(r"<DiskKey\w+>", "<DiskKey>", resource))
+        for action, resource in grants_of(template, "ServiceRole")
+    }
+    assert {resource for action, resource in grants if action == "kms:CreateGrant"} == (
+        {"<DiskKey>"} if has_key else set()
+    )
     if has_key:
         at_rest = configuration["EncryptionConfiguration"]["AtRestEncryptionConfiguration"]
         disks = at_rest["LocalDiskEncryptionConfiguration"]
-        assert (disks["EnableEbsEncryption"], flatten(disks["AwsKmsKey"])) == (True, "<Data>")
-        assert ("kms:Decrypt", "<Data>") in grants
+        assert (disks["EnableEbsEncryption"], _name_key(disks["AwsKmsKey"])) == (True, "<DiskKey>")
+        assert ("kms:Decrypt", "<DiskKey>") in grants
         (making,) = [
             one for one in statements_of(template, "ServiceRole") if one["Action"] == "kms:CreateGrant"
         ]
         assert making["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+
+
+def _name_key(value):
+    return re.sub(r"<DiskKey\w+>", "<DiskKey>", flatten(value))
+
+
+@pytest.mark.parametrize("role", ["ServiceRole", "InstanceRole", "ServerlessRole"])
+def test_the_datas_key_is_used_through_s3_only_and_the_disks_is_another(load_template, role):
+    template = load_template("EMRRolesStack", "full")
+    uses = [
+        statement
+        for statement in statements_of(template, role)
+        if any(action.startswith("kms:") for action in listed(statement["Action"]))
+    ]
+    for statement in uses:
+        (key,) = {_name_key(resource) for resource in listed(statement["Resource"])}
+        if key != "<DiskKey>":
+            assert list(statement["Condition"]["StringEquals"]) == ["kms:ViaService"]
+    disk, data = ["<DiskKey>"], ["<Data>", PARTNERS_KEY]
+    assert sorted(map(_name_key, (use["Resource"] for use in uses))) == sorted(
+        {"ServiceRole": disk * 2, "InstanceRole": disk + data, "ServerlessRole": data}[role]
+    )
+
+
+@pytest.mark.parametrize("role", ["InstanceRole", "ServerlessRole"])
+def test_a_partners_key_opens_what_s3_hands_out_in_the_keys_region_and_no_more(load_template, role):
+    (use,) = [
+        statement
+        for statement in statements_of(load_template("EMRRolesStack", "full"), role)
+        if statement["Resource"] == PARTNERS_KEY
+    ]
+    (condition,) = use["Condition"]["StringEquals"].values()
+    assert (use["Action"], flatten(condition)) == ("kms:Decrypt", "s3.eu-west-1.<AWS::URLSuffix>")
 
 
 # the development cluster
@@ -424,6 +461,16 @@ def test_the_serverless_application_is_capped_stops_and_logs(load_template, stag
     assert flatten(logs) == "s3://<Logs>/emr-serverless/"
     # nothing that is warm costs while no job runs
     assert "InitialCapacity" not in properties
+
+
+def test_an_image_is_the_applications_where_the_settings_name_one(load_template):
+    plain, full = (
+        load_template("EMRServerlessStack", stage).properties("AWS::EMRServerless::Application")
+        for stage in ("dev", "full")
+    )
+    assert "ImageConfiguration" not in plain
+    image = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/spark-jobs:2026-11-24"
+    assert full["ImageConfiguration"] == {"ImageUri": image}
 
 
 @pytest.mark.parametrize(("stage", "subnets"), [("dev", 2), ("full", 3), ("existing", 2)])

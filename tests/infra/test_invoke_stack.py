@@ -58,6 +58,7 @@ def test_the_role_may_do_five_things_and_no_more(stack: Template, stage: str) ->
     if stage in {"prod", "full"}:
         assert actions.pop("DecryptCatalog") == "kms:Decrypt"
         assert "DataKey" in statements["DecryptCatalog"]["Resource"]["Fn::ImportValue"]
+        assert list(statements["DecryptCatalog"]["Condition"]["StringEquals"]) == ["kms:ViaService"]
     assert actions == {
         "WriteOwnLog": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Trace": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],

@@ -20,6 +20,7 @@ from moto.server import ThreadedMotoServer
 
 from infra.packaging import lambda_package
 from infra.packaging.lambda_package import CACHE, Target, build_package, find_modules
+from infra.tools.errors import ToolError
 from sparkdrop.aws.catalog import publish_pipelines
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.core.catalog import CATALOG_KEY
@@ -100,8 +101,9 @@ def test_other_sources_are_another_package(package: Path, tmp_path: Path) -> Non
 def test_what_uv_cannot_install_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.txt"
     lock.write_text(f"typing-extensions==4.16.0 --hash=sha256:{'0' * 64}\n")
-    with pytest.raises(RuntimeError, match=r"uv cannot install .*requirements\.txt"):
+    with pytest.raises(ToolError, match=r"uv cannot install .*requirements\.txt") as caught:
         build_package(HANDLER, lock, cache=tmp_path / "cache")
+    assert "\n" not in str(caught.value)
     assert list((tmp_path / "cache").iterdir()) == []
 
 

@@ -48,6 +48,8 @@ MAY_NOT = [
     ("s3:PutObject", "uploads", f"{ULID}/jan.csv"),
     ("s3:PutObject", "uploads", f"flights/{ULID}"),
     ("s3:PutObject", "uploads", f"flights/{ULID[:-1]}/jan.csv"),
+    ("s3:PutObject", "uploads", f"flights/7{ULID[1:]}/jan.csv"),
+    ("s3:PutObject", "uploads", "_x/aaaaaaaaaaaa/bbbbbbbbbbbbb/y"),
     ("s3:PutObject", "curated", LINKED),
     ("s3:PutObject", "artifacts", LINKED),
     ("s3:PutObject", "logs", LINKED),
@@ -77,7 +79,7 @@ def test_links_are_made_for_the_folders_that_pipelines_look_through() -> None:
     assert len(ULID) == ULID_LENGTH
     assert set(ULID) <= set(CROCKFORD)
     assert drop_upload_folder(LINKED) == "flights/jan.csv"
-    assert LINK_KEYS.count("?") == ULID_LENGTH
+    assert LINK_KEYS.count("?") == ULID_LENGTH - 1
 
 
 def test_a_link_can_put_where_it_points_and_nothing_else(stage: Stage) -> None:
@@ -87,6 +89,19 @@ def test_a_link_can_put_where_it_points_and_nothing_else(stage: Stage) -> None:
         **dict.fromkeys(MAY, True),
         **dict.fromkeys(MAY_NOT, False),
     }
+
+
+def test_what_the_roles_pattern_cannot_tell_a_sessions_policy_can(stage: Stage) -> None:
+    """IAM's wildcards match slashes too: what is as long as a ULID passes, slash or not."""
+    keys = [LINKED, "_x/0aaaaaaaaaaa/bbbbbbbbbbbbb/y", f"another/{ULID}/jan.csv"]
+    requests = [Request("s3:PutObject", _locate(stage, "uploads", key)) for key in keys]
+    assert decide(_build_signer(stage), requests) == [True, True, True]
+    session = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": requests[0].resource}],
+    }
+    # a session may do what both its role and its own policy allow
+    assert decide(Caller(_find_role(stage)[0], ACCOUNT, [session]), requests) == [True, False, False]
 
 
 def test_a_link_uses_the_key_through_s3_and_only_to_put(keyed: Stage) -> None:

@@ -50,22 +50,27 @@ ACCEPTED = {
             "TerminateJobFlows",
         )
     },
+    Wildcard("AirflowAccessStack", "elasticmapreduce:PutAutoTerminationPolicy", "cluster/*"): (
+        "RunJobFlow asks for it before there is an id or a tag; another's cluster is denied: "
+        "https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-auto-termination-policy.html"
+    ),
     **{
         Wildcard(stack, f"xray:{action}", "*"): f"takes no resource: {_REFERENCE}/list_awsx-ray.html"
         for stack in ("InvokeStack", "UploadsApiStack")
         for action in ("PutTelemetryRecords", "PutTraceSegments")
     },
+    Wildcard("EMRRolesStack", "ssm:UpdateInstanceInformation", "instance/*"): (
+        f"a node's id is known to none before: {_REFERENCE}/list_awssystemsmanager.html"
+    ),
     **{
-        Wildcard("EMRRolesStack", action, "*"): (
-            "a node's id is known to none before, and the channels' calls take no resource: https://docs.aws."
-            "amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html"
+        Wildcard("EMRRolesStack", f"ssmmessages:{action}", "*"): (
+            f"takes no resource: {_REFERENCE}/list_amazonmessagegatewayservice.html"
         )
         for action in (
-            "ssm:UpdateInstanceInformation",
-            "ssmmessages:CreateControlChannel",
-            "ssmmessages:CreateDataChannel",
-            "ssmmessages:OpenControlChannel",
-            "ssmmessages:OpenDataChannel",
+            "CreateControlChannel",
+            "CreateDataChannel",
+            "OpenControlChannel",
+            "OpenDataChannel",
         )
     },
 }

@@ -1,5 +1,8 @@
 """What the benches make of their measurements."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from bench.figures import count_times, render_table, replace_block, summarise
 from bench.idle import count_cpu
 from bench.latency import Drop, find_parts
 from bench.parse import sum_imports
+from bench.synth import count_assembly, render
 
 TIMES = st.lists(st.floats(0, 1e4), min_size=1, max_size=50)
 
@@ -91,3 +95,18 @@ def test_imports_are_summed_by_whose_they_are() -> None:
         "airflow": 1.0,
         "sparkdrop": 0.15,
     }
+
+
+def test_an_assembly_is_counted_by_its_templates(tmp_path: Path) -> None:
+    for name, count in {"S3Stack": 2, "EcrStack": 1}.items():
+        body = {"Resources": {f"R{number}": {} for number in range(count)}}
+        (tmp_path / f"{name}.template.json").write_text(json.dumps(body))
+    (tmp_path / "manifest.json").write_text("{}")
+    (tmp_path / "Empty.template.json").write_text("{}")
+    assert count_assembly(tmp_path) == (3, 3)
+
+
+def test_a_synthesis_is_a_row() -> None:
+    table = render({"stage dev": (10, 200)}, {"stage dev": summarise([1.0, 3.0, 2.004])})
+    cells = [cell.strip() for cell in table.splitlines()[-1].split("|")[1:-1]]
+    assert cells == ["stage dev", "10", "200", "2.00", "3.00"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 
+from infra.constructs.disk_key import DiskKey
 from infra.constructs.emr_instance_role import EmrInstanceRole
 from infra.constructs.emr_roles import EmrRoles
 from infra.constructs.emr_security import EmrSecurity
@@ -50,8 +51,14 @@ class EMRRolesStack(StageStack):
             s3.Bucket.from_bucket_name(self, f"Partner-{name}", name)
             for name in settings.uploads.partner_buckets
         ]
-        data = SparkDataPolicy(self, "Data", buckets=buckets, partner_buckets=partners).policy
-        disk_key = buckets.curated.encryption_key
+        data = SparkDataPolicy(
+            self,
+            "Data",
+            buckets=buckets,
+            partner_buckets=partners,
+            partner_keys=settings.uploads.partner_keys,
+        ).policy
+        disk_key = DiskKey(self, "Disk").key if settings.encryption == "kms" else None
         instance = EmrInstanceRole(
             self,
             "Instance",

@@ -79,7 +79,7 @@ def parse_document(file: str, text: str) -> Document:
     if values is None:
         values = {}
     if not isinstance(values, dict):
-        message = f"found {describe(values)}; accepted: keys and values, as in 'arrival:'"
+        message = f"found {describe(values)}; accepted: keys and values, as in 'key: value'"
         raise ConfigError(Problem(file=file, path="", message=message, line=1))
     return Document(file, values, root)
 

@@ -31,7 +31,7 @@ class Request:
 
     action: str
     resource: str = "*"
-    context: Mapping[str, str | list[str]] = field(default_factory=dict)
+    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
