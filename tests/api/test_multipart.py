@@ -255,61 +255,67 @@ def link(links, clock):
     return link
 
 
+@pytest.fixture
+def read(links, link):
+    """Reads the link as it stands."""
+    return lambda: links.read(link.upload_id)
+
+
 def fill(bucket, *sizes):
     bucket.parts = [StoredPart(number, size, f'"{number}"', "hash") for number, size in enumerate(sizes, 1)]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_whoever_hears_no_answer_completes_again(links, link, bucket, multiparts, when):
+def test_whoever_hears_no_answer_completes_again(read, bucket, multiparts, when):
     fill(bucket, PART, PART, 4 * MIB)
     bucket.fails = when
     with pytest.raises(TimeoutError):
-        multiparts.complete(links.read(link.upload_id))
+        multiparts.complete(read())
     for _ in range(2):
-        multiparts.complete(links.read(link.upload_id))
+        multiparts.complete(read())
     assert bucket.completed == 1
-    assert links.read(link.upload_id).link.state is LinkState.COMPLETED
+    assert read().link.state is LinkState.COMPLETED
 
 
-def test_what_is_being_completed_cannot_be_cancelled_by_another_request(links, link, bucket, multiparts):
+def test_what_is_being_completed_cannot_be_cancelled_by_another_request(read, bucket, multiparts):
     fill(bucket, PART, PART, 4 * MIB)
-    seen = links.read(link.upload_id)
+    seen = read()
     multiparts.complete(seen)
     with pytest.raises(LinkConflictError, match="COMPLETED"):
         multiparts.cancel(seen)
     assert bucket.completed == 1
 
 
-def test_what_is_cancelled_meanwhile_is_not_completed(links, link, bucket, multiparts):
+def test_what_is_cancelled_meanwhile_is_not_completed(links, read, bucket, multiparts):
     fill(bucket, PART, PART, 4 * MIB)
-    seen = links.read(link.upload_id)
-    links.cancel(link.upload_id)
+    seen = read()
+    links.cancel(seen.link.upload_id)
     with pytest.raises(LinkConflictError, match="CANCELLED"):
         multiparts.complete(seen)
     assert bucket.completed == 0
 
 
-def test_parts_that_the_bucket_has_let_go_of_are_over(links, link, bucket, multiparts):
+def test_parts_that_the_bucket_has_let_go_of_are_over(read, bucket, multiparts):
     bucket.parts = None
     for call in (multiparts.complete, multiparts.list_parts):
         with pytest.raises(LinkExpiredError, match="begin again"):
-            call(links.read(link.upload_id))
+            call(read())
 
 
 @pytest.mark.parametrize(
     ("sizes", "missing"),
     [((), (1, 2, 3)), ((PART, PART), (3,)), ((PART, PART - 1, 4 * MIB), (2,)), ((PART, PART, PART), (3,))],
 )
-def test_what_is_missing_is_named(links, link, bucket, multiparts, sizes, missing):
+def test_what_is_missing_is_named(read, bucket, multiparts, sizes, missing):
     fill(bucket, *sizes)
     with pytest.raises(IncompleteError) as error:
-        multiparts.complete(links.read(link.upload_id))
+        multiparts.complete(read())
     assert error.value.parts == missing
-    assert links.read(link.upload_id).link.state is LinkState.OPEN
+    assert read().link.state is LinkState.OPEN
 
 
-def test_of_many_that_are_missing_ten_are_named(links, link, bucket, multiparts):
-    found = links.read(link.upload_id)
+def test_of_many_that_are_missing_ten_are_named(read, bucket, multiparts):
+    found = read()
     large = replace(found, link=replace(found.link, bytes=100 * PART))
     fill(bucket, PART)
     with pytest.raises(IncompleteError, match="and 89 more of 100") as error:
@@ -317,10 +323,8 @@ def test_of_many_that_are_missing_ten_are_named(links, link, bucket, multiparts)
     assert error.value.parts == tuple(range(2, 12))
 
 
-def test_a_part_is_as_large_as_its_place_says(links, link, multiparts):
-    signed = multiparts.sign_parts(
-        links.read(link.upload_id), [WantedPart(3, HASHES[2]), WantedPart(1, HASHES[0])]
-    )
+def test_a_part_is_as_large_as_its_place_says(link, read, multiparts):
+    signed = multiparts.sign_parts(read(), [WantedPart(3, HASHES[2]), WantedPart(1, HASHES[0])])
     assert [(part.number, part.size) for part in signed] == [(3, 4 * MIB), (1, PART)]
     for number in (0, 4):
         with pytest.raises(LinkRefusedError, match="the parts 1 to 3"):

@@ -104,7 +104,11 @@ def test_a_name_becomes_a_key_of_its_pipeline_or_is_refused(filename):
     try:
         key = make_link_key(FLIGHTS, "0" * 26, filename)
     except LinkRefusedError as error:
-        assert error.field == "filename"
+        refused = error.field
+    else:
+        refused = ""
+    if refused:
+        assert refused == "filename"
         return
     assert Router([FLIGHTS], "uploads").route("uploads", key) == "flights"
     assert re.fullmatch(rf"flights/{'0' * 26}/(in/)?[A-Za-z0-9._-]{{1,120}}", key)
