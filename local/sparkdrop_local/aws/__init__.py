@@ -8,6 +8,7 @@
     application.py  moto, mended, as one WSGI application
     server.py       the threads and the socket before it
     channel.py      what moto has to know of a request beyond WSGI
+    s3_guard/       what S3 does about links and browsers, which moto does not
     moto_fixes/     where moto differs from AWS in what Sparkdrop relies on
     deployment.py   CloudFormation stacks from the templates
     completion.py   what moto's CloudFormation drops, set through the services' own APIs

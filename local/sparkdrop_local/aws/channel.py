@@ -16,6 +16,8 @@ from waitress.task import WSGITask
 
 # A function that says whether the client has hung up.
 CLIENT_IS_GONE = "sparkdrop_local.client_is_gone"
+# Whether the body came in chunks: waitress then gives it the length that it turned out to have.
+IS_CHUNKED = "sparkdrop_local.is_chunked"
 METADATA_PREFIX = b"x-amz-meta-"
 _METADATA_NAME = re.compile(rb"^x-amz-meta-[^:\r\n]+", re.IGNORECASE | re.MULTILINE)
 
@@ -54,6 +56,7 @@ class Task(WSGITask):  # type: ignore[misc] # waitress ships no types
             # 100%25.csv would be stored as 100%.csv
             environ["RAW_URI"] = environ["REQUEST_URI"]
             environ[CLIENT_IS_GONE] = self._is_client_gone
+            environ[IS_CHUNKED] = self.request.chunked
             names: dict[str, str] = {}
             for name, value in self.request.metadata.items():
                 key = environ_key_for_header(name)

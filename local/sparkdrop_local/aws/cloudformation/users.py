@@ -15,20 +15,22 @@ from sparkdrop_local.aws.errors import EmulationError
 if TYPE_CHECKING:
     from sparkdrop_local.aws.clients import Clients
 
-# What a pool is made with, and cannot lose.
-_FIXED = ("AliasAttributes", "Schema", "UsernameAttributes", "UsernameConfiguration")
-_CHANGEABLE = (
+# What a pool is made with. In AWS most of it can change; a change of any makes moto forget the others.
+_POOL = (
     "AccountRecoverySetting",
     "AdminCreateUserConfig",
+    "AliasAttributes",
     "AutoVerifiedAttributes",
     "DeletionProtection",
     "EmailVerificationMessage",
     "EmailVerificationSubject",
-    "MfaConfiguration",
     "Policies",
+    "Schema",
     "SmsVerificationMessage",
     "UserPoolTags",
     "UserPoolTier",
+    "UsernameAttributes",
+    "UsernameConfiguration",
     "VerificationMessageTemplate",
 )
 _CLIENT = (
@@ -47,11 +49,12 @@ _CLIENT = (
     "TokenValidityUnits",
 )
 _GROUP = ("Description", "Precedence", "RoleArn")
+_MFA = "MfaConfiguration"
 _FACTORS = {"SOFTWARE_TOKEN_MFA"}
 
 
 def _make_pool(clients: Clients, name: str, properties: Properties) -> Made:
-    pool = clients("cognito-idp").create_user_pool(PoolName=name, **pick(properties, *_FIXED, *_CHANGEABLE))
+    pool = clients("cognito-idp").create_user_pool(PoolName=name, **pick(properties, *_POOL, _MFA))
     pool_id = pool["UserPool"]["Id"]
     provider = f"cognito-idp.{clients.region}.amazonaws.com/{pool_id}"
     return Made(
@@ -65,13 +68,6 @@ def _make_pool(clients: Clients, name: str, properties: Properties) -> Made:
     )
 
 
-def _change_pool(target: Target) -> None:
-    # what is left out of this call goes back to its default, as in Cognito, so all is said again
-    target.clients("cognito-idp").update_user_pool(
-        UserPoolId=target.physical_id, **pick(target.properties, *_CHANGEABLE)
-    )
-
-
 def _set_factors(target: Target) -> None:
     factors = target.properties.get("EnabledMfas", [])
     if unknown := sorted(set(factors) - _FACTORS):
@@ -79,7 +75,7 @@ def _set_factors(target: Target) -> None:
     target.clients("cognito-idp").set_user_pool_mfa_config(
         UserPoolId=target.physical_id,
         SoftwareTokenMfaConfiguration={"Enabled": bool(factors)},
-        MfaConfiguration=target.properties.get("MfaConfiguration", "OFF"),
+        MfaConfiguration=target.properties.get(_MFA, "OFF"),
     )
 
 
@@ -96,6 +92,8 @@ def _make_client(clients: Clients, name: str, properties: Properties) -> Made:
 
 
 def _change_client(target: Target) -> None:
+    if gone := [name for name in _CLIENT if name in target.before and name not in target.properties]:
+        raise EmulationError(f"AWS::Cognito::UserPoolClient: moto does not take away {', '.join(gone)}")
     target.clients("cognito-idp").update_user_pool_client(
         ClientId=target.physical_id, **pick(target.properties, "UserPoolId", *_CLIENT)
     )
@@ -136,9 +134,9 @@ KINDS = {
     "AWS::Cognito::UserPool": Kind(
         make=_make_pool,
         remove=_remove_pool,
-        made_with=frozenset(_FIXED),
-        put_with=frozenset(_CHANGEABLE),
-        again=_change_pool,
+        made_with=frozenset(_POOL),
+        put_with=frozenset({_MFA}),
+        again=_set_factors,
         setters={"EnabledMfas": _set_factors},
         name_property="UserPoolName",
     ),

@@ -10,13 +10,16 @@ from sparkdrop_local.aws.moto_fixes import (
     dynamodb_transactions,
     long_polls,
     managed_policies,
+    s3_checksums,
     s3_events,
+    s3_multipart,
 )
 
 
 def apply_fixes() -> None:
     """Mend moto in this process; a second call changes nothing."""
     s3_events.apply()
+    s3_multipart.apply()
     bucket_logging.apply()
     bucket_notifications.apply()
     bucket_policies.apply()
@@ -24,3 +27,5 @@ def apply_fixes() -> None:
     dynamodb_transactions.apply()
     long_polls.apply()
     managed_policies.apply()
+    # after bucket_notifications, whose hook it takes over
+    s3_checksums.apply()
