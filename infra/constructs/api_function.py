@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import aws_cdk as cdk
+
 from infra.constructs.python_function import PythonFunction
 from sparkdrop.core.catalog import CATALOG_KEY
 
@@ -77,7 +79,9 @@ class ApiFunction(PythonFunction):
         )
         self.allow("ReadCatalog", ["s3:GetObject"], buckets.artifacts.arn_for_objects(CATALOG_KEY))
         if key := buckets.artifacts.encryption_key:
-            self.allow("DecryptCatalog", ["kms:Decrypt"], key.key_arn)
+            region = cdk.Stack.of(self).region
+            through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{region}.{cdk.Aws.URL_SUFFIX}"}}
+            self.allow("DecryptCatalog", ["kms:Decrypt"], key.key_arn, through_s3)
 
     def allow_items(self, sid: str, actions: list[str], table: dynamodb.ITable, keys: list[str]) -> None:
         """Let the function do this to a table's items whose partition keys match, and to no others.

@@ -15,7 +15,7 @@ from constructs import Construct
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
 
-    from infra.settings.sections import WebDomainSettings, WebSettings
+    from infra.settings.page_sections import WebDomainSettings, WebSettings
 
 INDEX = "index.html"
 PRICE_CLASSES = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeGuard, get_
 import yaml
 from pydantic import AfterValidator, StringConstraints, ValidationError, model_validator
 
+from infra.settings.page_sections import UploadsApiSettings, WebSettings
 from infra.settings.sections import (
     AirflowSettings,
     AlertsSettings,
@@ -23,9 +24,7 @@ from infra.settings.sections import (
     LogsSettings,
     NetworkSettings,
     Section,
-    UploadsApiSettings,
     UploadsSettings,
-    WebSettings,
 )
 from sparkdrop.core.errors import ConfigError, Problem
 

@@ -38,9 +38,6 @@ RouteTableId = Annotated[str, StringConstraints(pattern=r"^rtb-[0-9a-f]{8,17}$")
 ZoneName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
 DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateGroup.html
-# A role's or a user's name with its kind before it is what IAM's callers are matched by: no group has a slash
-GroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,128}$")]
 ServicePrincipal = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com$")]
 
 # A VPC takes /16 to /28: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html.
@@ -237,26 +234,6 @@ class InvokeSettings(FunctionSettings):
     """
 
 
-class UploadsApiSettings(FunctionSettings):
-    """The function of all other calls: links to upload, uploads, runs.
-
-    Attributes:
-        memory_mib: Its memory; its share of a processor grows with it.
-        timeout_seconds: When Lambda ends a call. S3 may take long to make one object of 10,000 parts.
-        reserved_concurrency: Calls at once, kept for this function; None leaves it to the account's limit.
-        tracing: Whether X-Ray records calls.
-        link_seconds: How long a link to upload is good for. It ends with the session that signed it, and that
-            one lasts an hour.
-        daily_uploads: How many links a caller may ask for in a day (UTC).
-        daily_gib: How much those links may bring in a day.
-    """
-
-    timeout_seconds: Annotated[int, Field(ge=3, le=29)] = 29
-    link_seconds: Annotated[int, Field(ge=60, le=1800)] = 900
-    daily_uploads: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
-    daily_gib: Annotated[int, Field(ge=1, le=10_000_000)] = 10_240
-
-
 class DomainSettings(Section):
     """A name of one's own for the API.
 
@@ -283,6 +260,11 @@ class DomainSettings(Section):
         return self
 
 
+# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateGroup.html
+# A role's or a user's name with its kind before it is what IAM's callers are matched by: no group has a slash
+GroupName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,128}$")]
+
+
 class ApiSettings(Section):
     """The REST API.
 
@@ -302,38 +284,6 @@ class ApiSettings(Section):
     burst: Annotated[int, Field(ge=1, le=5_000)] = 100
     waf: bool = False
     domain: DomainSettings | None = None
-
-
-class WebDomainSettings(DomainSettings):
-    """A name of one's own for the page.
-
-    Attributes:
-        name: The host name.
-        certificate_arn: Its certificate in ACM, in us-east-1: CloudFront takes none of another region.
-        hosted_zone_id: The Route 53 zone that gets its record; None leaves the record to others.
-        hosted_zone_name: That zone's name.
-    """
-
-    certificate_arn: Annotated[
-        str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/[0-9a-f-]{36}$")
-    ]
-
-
-class WebSettings(Section):
-    """The page that files are dropped on.
-
-    Attributes:
-        enabled: Whether the stage has the stack ``WebStack``; its users sign in, so ``api.authorizer`` has to
-            be "cognito".
-        domain: A name of one's own. Without one, CloudFront's name is known after the first deployment, and
-            has to be added to ``uploads.cors_origins`` then.
-        price_class: Where CloudFront answers from: "100" is North America and Europe, "200" leaves out South
-            America and Oceania, "all" is everywhere.
-    """
-
-    enabled: bool = False
-    domain: WebDomainSettings | None = None
-    price_class: Literal["100", "200", "all"] = "100"
 
 
 class AirflowSettings(Section):

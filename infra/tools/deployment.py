@@ -87,7 +87,7 @@ def deploy_stage(
 
     Raises:
         ConfigError: The settings cannot be used.
-        ToolError: A step failed.
+        ToolError: A step failed; what came before it is done.
     """
     settings = load_settings(stage)
     build_command([])  # a CLI that is not installed is told of before minutes have gone by
@@ -105,10 +105,11 @@ def deploy_stage(
     outputs = account.read_outputs(stack.name for stack in stacks)
     deployed = Deployed(stage=stage, account=account.number, region=account.region, stacks=outputs)
     write_outputs(deployed, assembly)
+    deployed = _deliver(account, deployed, platform)
     page = deliver_page(account, deployed.outputs)
     if page is not None:
         warn_of_unknown_origin(page, settings)
-    return _deliver(account, replace(deployed, page=page), platform)
+    return replace(deployed, page=page)
 
 
 def warn_of_unknown_origin(page: str, settings: StageSettings) -> None:

@@ -30,7 +30,9 @@ OF_THE_ACCOUNT = {
     ],
 }
 
+# Action, resource, and what the request says: the ledger's partition keys, or through whom a key is used.
 Call = tuple[str, str, tuple[str, ...]]
+SAYS = {"dynamodb": "dynamodb:LeadingKeys", "kms": "kms:ViaService"}
 
 
 def touch(action: str, *partitions: str) -> Call:
@@ -111,9 +113,10 @@ def test_the_catalog_is_read_with_its_key_and_nothing_is_written_with_it(
 ) -> None:
     stage = Stage.read(assemblies[0] / "full")
     asked: dict[Call, bool] = {
-        ("kms:Decrypt", "{data_key}", ()): True,
-        ("kms:GenerateDataKey", "{data_key}", ()): False,
-        ("kms:Encrypt", "{data_key}", ()): False,
+        ("kms:Decrypt", "{data_key}", ("s3.{region}.amazonaws.com",)): True,
+        ("kms:Decrypt", "{data_key}", ()): False,
+        ("kms:GenerateDataKey", "{data_key}", ("s3.{region}.amazonaws.com",)): False,
+        ("kms:Encrypt", "{data_key}", ("s3.{region}.amazonaws.com",)): False,
     }
     for stack in MAY:
         assert ask(stage, stack, asked, OF_THE_ACCOUNT) == asked
@@ -131,9 +134,9 @@ def ask(
         Request(
             action,
             resource.format(**names),
-            {"dynamodb:LeadingKeys": list(partitions)} if partitions else {},
+            {SAYS[action.partition(":")[0]]: [one.format(**names) for one in said]} if said else {},
         )
-        for action, resource, partitions in calls
+        for action, resource, said in calls
     ]
     answers = decide(Caller(role, ACCOUNT, read_role_policies(stage, stack, role_id), key_policy), requests)
     return dict(zip(calls, answers, strict=True))

@@ -63,6 +63,7 @@ def test_the_function_is_told_where_things_are_and_what_a_caller_may_ask_for(
         "SPARKDROP_LINK_SECONDS": "300" if stage == "full" else "900",
         "SPARKDROP_DAILY_UPLOADS": "10000",
         "SPARKDROP_DAILY_BYTES": str((100 if stage == "full" else 10 * 1024) * 1024**3),
+        "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
 

@@ -75,6 +75,10 @@ class UploadsStack(StageStack):
                 "SPARKDROP_LINK_SECONDS": str(settings.uploads_api.link_seconds),
                 "SPARKDROP_DAILY_UPLOADS": str(settings.uploads_api.daily_uploads),
                 "SPARKDROP_DAILY_BYTES": str(settings.uploads_api.daily_gib * GIB),
+                # links name the bucket's regional host, which is the one that the page may put to; without
+                # this, boto3 signs for another in us-east-1:
+                # https://docs.aws.amazon.com/sdkref/latest/guide/feature-s3-regional-endpoints.html
+                "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional",
             },
         )
         uploads.allow("SignLinks", ["sts:AssumeRole"], upload_role.role_arn)
