@@ -96,7 +96,7 @@ def _is_foreign(response: dict[str, Any]) -> bool:
 
 def _drop_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter without a value is left out: no text of a URL means none."""
-    kept = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
+    kept: list[dict[str, Any]] = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
     if len(kept) != 1:
         return schema
     return kept[0] | {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}

@@ -98,7 +98,7 @@ class Services:
         from .signing import SigningStore
         from .upload_role import UploadRole
 
-        role = UploadRole(self.places.upload_role_arn, self.places.link_seconds)
+        role = UploadRole(self.places.upload_role_arn, self.places.link_seconds, clock=_utc_now)
         return SigningStore(role, account_id=self.places.account_id, link_seconds=self.places.link_seconds)
 
 

@@ -20,10 +20,6 @@ _MARGIN = timedelta(seconds=60)
 """What clocks may differ by, and what a request may take."""
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class UploadRole:
     """Keeps a session of the role that outlasts the next link.
 
@@ -33,7 +29,7 @@ class UploadRole:
         clock: Says what time it is.
     """
 
-    def __init__(self, arn: str, link_seconds: int, *, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, arn: str, link_seconds: int, *, clock: Callable[[], datetime]) -> None:
         self._arn = arn
         self._lasting = timedelta(seconds=link_seconds) + _MARGIN
         self._now = clock
