@@ -183,6 +183,7 @@ def test_what_the_template_has_no_method_for_is_nobodys(gateway: Gateway, method
     [
         ({"pipeline": "flights"}, ["'idempotency_key' is a required property", "'input' is a required"]),
         (INVOCATION | {"extra": 1}, ["'extra' was unexpected"]),
+        (INVOCATION | {'a "quoted" name': 1}, ["'a \"quoted\" name' was unexpected"]),
         (INVOCATION | {"pipeline": "x" * 65}, ["pipeline: "]),
         (INVOCATION | {"arguments": ["a", ""]}, ["arguments/1: "]),
         ([], ["the body: [] is not of type 'object'"]),
