@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import idle, intake, latency, parse
+from bench import api, idle, intake, latency, parse
 from bench.conditions import describe_conditions, read_conditions
 from bench.figures import replace_block
 
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "idle": lambda options: idle.measure(options.seconds),
         "parse": lambda _: parse.measure(),
         "intake": lambda _: intake.measure(),
+        "api": lambda _: api.measure(),
     }
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(benches)}; all when left out")
