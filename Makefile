@@ -53,11 +53,11 @@ help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(INSTALLED) spark ## start everything, upload real flights, show what comes out
+demo: $(INSTALLED) spark web ## start everything, upload real flights, show what comes out
 	$(BIN)/sparkdrop demo $(ARGS)
 
 .PHONY: local
-local: $(INSTALLED) spark ## start AWS, Spark and Airflow on this machine until Ctrl-C
+local: $(INSTALLED) spark web ## start AWS, Spark and Airflow on this machine until Ctrl-C
 	$(BIN)/sparkdrop local up $(ARGS)
 
 .PHONY: test

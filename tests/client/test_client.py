@@ -126,8 +126,7 @@ def test_an_upload_in_parts_goes_on_where_it_was_cut_off(write: Callable[[bytes]
     with open_client(fake) as (_, sender):
         (sent,) = sender.send_all("flights", [path])
         (upload_id,) = fake.uploads
-        assert sent.upload_id is None
-        assert f"--resume {upload_id}" in str(sent.error)
+        assert (sent.upload_id, sent.error) == (None, "S3 answered 403: ")
         there = set(fake.uploads[upload_id].parts)
         assert 4 not in there
         fake.before = lambda _: None
@@ -138,6 +137,76 @@ def test_an_upload_in_parts_goes_on_where_it_was_cut_off(write: Callable[[bytes]
     assert sum(counted) == 250
     resent = {int(call.rsplit("/", 1)[1]) for call in fake.calls if call.startswith("PUT ")}
     assert resent == set(range(1, 6)) - there
+
+
+def test_an_upload_in_parts_is_announced_before_its_first_part(write: Callable[[bytes], Path]) -> None:
+    path, fake, told = write(BODY[:250]), FakeApi(part_size=50), list[tuple[Path, str, int]]()
+
+    def announce(begun: Path, upload_id: str) -> None:
+        told.append((begun, upload_id, len(fake.uploads[upload_id].parts)))
+
+    with (
+        open_client(fake) as (api, _),
+        Sender(api, transport=fake, one_request_bytes=100, announce=announce) as sender,
+    ):
+        (sent,) = sender.send_all("flights", [path])
+    assert told == [(path, sent.upload_id, 0)]
+
+
+def test_a_completion_whose_answer_was_lost_is_asked_for_again(write: Callable[[bytes], Path]) -> None:
+    path, fake = write(BODY[:250]), FakeApi(part_size=50)
+    with open_client(fake) as (_, sender):
+        (sent,) = sender.send_all("flights", [path])
+        fake.before = lambda request: (
+            problem(409, "conflict", "It is past that", "it is COMPLETED already")
+            if request.url.path.endswith("/parts")
+            else None
+        )
+        fake.calls.clear()
+        sender.resume(str(sent.upload_id), path)
+    assert set(fake.calls) == {
+        f"GET /dev/uploads/{sent.upload_id}/parts",
+        f"POST /dev/uploads/{sent.upload_id}/complete",
+    }
+
+
+def test_whoever_stops_to_listen_does_not_wait_for_the_rest_of_a_file(write: Callable[[bytes], Path]) -> None:
+    large = write(BODY)
+    small = large.with_name("small.csv")
+    small.write_bytes(b"1")
+    fake, first_is_through, may_go_on = FakeApi(part_size=10), threading.Event(), threading.Event()
+
+    def hold(request: httpx.Request) -> httpx.Response | None:
+        if request.url.host == "s3.test" and not request.url.path.endswith("/whole"):
+            first_is_through.set()
+            assert may_go_on.wait(10)
+        return None
+
+    fake.before = hold
+    with open_client(fake) as (_, sender):
+        sending = sender.send_all("flights", [large, small])
+        assert next(sending).path == small
+        assert first_is_through.wait(10)
+        threading.Timer(0.05, may_go_on.set).start()
+        sending.close()
+    (begun,) = [stored for stored in fake.uploads.values() if stored.size == len(BODY)]
+    assert begun.body is None
+    assert len(begun.parts) < len(BODY) / 10
+
+
+def test_a_put_that_meets_an_earlier_one_under_way_is_tried_again(write: Callable[[bytes], Path]) -> None:
+    fake, met = FakeApi(), list[str]()
+
+    def meet_once(request: httpx.Request) -> httpx.Response | None:
+        if request.url.host == "s3.test" and not met:
+            met.append(str(request.url))
+            return httpx.Response(409, text="<Code>ConditionalRequestConflict</Code>")
+        return None
+
+    fake.before = meet_once
+    with open_client(fake) as (_, sender):
+        (sent,) = sender.send_all("flights", [write(b"1,2\n")])
+    assert (sent.error, len(met), len(fake.uploads)) == (None, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from sparkdrop.cli import main
+from sparkdrop.client.sending import Sender
 
 from .fake_api import API, TOKEN, FakeApi
 
@@ -67,6 +68,30 @@ def test_upload_that_does_not_end_in_time_exits_1(fake: FakeApi, file: Path) -> 
     done = run(str(file), "--pipeline", "flights", "--wait", "--timeout", "10ms")
     assert done.exit_code == 1
     assert "01.csv: still AWAITING_UPLOAD after 0.01 s" in done.stderr
+
+
+def test_what_was_sent_is_told_where_nobody_says_how_it_stands(fake: FakeApi, file: Path) -> None:
+    def refuse_looks(request: httpx.Request) -> httpx.Response | None:
+        is_look = request.method == "GET" and "/uploads/" in request.url.path
+        return httpx.Response(403, text="filtered") if is_look else None
+
+    fake.before = refuse_looks
+    done = run(str(file), "--pipeline", "flights", "--wait", "--json")
+    (upload_id,) = fake.uploads
+    assert (done.exit_code, json.loads(done.stdout)[0]["upload_id"]) == (1, upload_id)
+    assert "how the uploads stand is not known" in done.stderr
+
+
+def test_an_upload_in_parts_says_how_to_go_on_with_it(
+    fake: FakeApi, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        Sender.__init__, "__kwdefaults__", {**(Sender.__init__.__kwdefaults__ or {}), "one_request_bytes": 1}
+    )
+    done = run(str(file), "--pipeline", "flights", "--json")
+    (upload_id,) = fake.uploads
+    assert done.exit_code == 0
+    assert f"sparkdrop upload {file} --pipeline flights --resume {upload_id}" in done.stderr
 
 
 def test_a_refused_file_exits_1_and_the_others_are_sent(fake: FakeApi, file: Path) -> None:

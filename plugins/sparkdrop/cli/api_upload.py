@@ -1,6 +1,7 @@
 """Uploads through the API: every rule is the API's own, and so is what it says of a file."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +16,7 @@ from sparkdrop.client.credentials import choose_auth
 from sparkdrop.client.following import Followed, Follower
 from sparkdrop.client.names import TOKEN_VARIABLE
 from sparkdrop.client.sending import Sender, Sent
+from sparkdrop.core.errors import ApiError
 
 _COLUMNS = ("upload_id", "filename", "size", "state")
 _RESULT_COLUMNS = ("upload_id", "filename", "state", "rows_in", "rows_out", "rows_rejected", "output")
@@ -43,7 +45,7 @@ def upload_by_api(
         What went wrong, a text each.
 
     Raises:
-        ApiError: the API refuses, or does not answer.
+        ApiError: the API refuses to go on with an upload, or does not answer.
     """
     with _open_api(url) as api:
         sent = _send(api, pipeline, paths, resume=resume, quiet=as_json)
@@ -51,17 +53,20 @@ def upload_by_api(
             Followed(each.upload_id, each.path.name, pipeline) for each in sent if each.upload_id is not None
         ]
         follower = Follower(api, uploads)
-        if timeout is None:
-            follower.look()
-        else:
-            _wait(follower, timeout, quiet=as_json)
+        problems = [f"{each.path} was not uploaded: {each.error}" for each in sent if each.error]
+        try:
+            if timeout is None:
+                follower.look()
+            else:
+                _wait(follower, timeout, quiet=as_json)
+        except ApiError as error:  # what is sent is sent, and its ids are of use
+            problems.append(f"how the uploads stand is not known: {error}")
     print_records(
-        [upload.view for upload in uploads],
+        [upload.told for upload in uploads],
         _COLUMNS if timeout is None else _RESULT_COLUMNS,
         as_json=as_json,
         empty="nothing was uploaded",
     )
-    problems = [f"{each.path} was not uploaded: {each.error}" for each in sent if each.error]
     if timeout is not None:
         problems += describe_ends(uploads, pipeline, timeout)
     return problems
@@ -82,7 +87,18 @@ def _send(
 ) -> list[Sent]:
     """Send, and give the results in the order of the command line."""
     total = sum(path.stat().st_size for path in paths)
-    with show_bytes(total, quiet=quiet, console=Console(stderr=True)) as report_bytes, Sender(api) as sender:
+    console = Console(stderr=True)
+
+    def announce(path: Path, upload_id: str) -> None:
+        command = f"sparkdrop upload {shlex.quote(str(path))} --pipeline {pipeline} --resume {upload_id}"
+        console.print(
+            f"{path.name} goes in parts; should it be cut off: {command}", markup=False, soft_wrap=True
+        )
+
+    with (
+        show_bytes(total, quiet=quiet, console=console) as report_bytes,
+        Sender(api, announce=announce) as sender,
+    ):
         if resume is not None:
             sender.resume(resume, paths[0], report_bytes)
             return [Sent(paths[0], total, resume)]

@@ -19,6 +19,9 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
 # throttled, or failed where another try may do better
 _AGAIN = {429, 500, 502, 503, 504}
+# S3's word for a write-once request that meets an earlier one still under way; a problem of the API's is none
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+_UNDER_WAY = "ConditionalRequestConflict"
 _QUOTA = "urn:sparkdrop:problem:quota-exceeded"
 
 
@@ -130,7 +133,7 @@ def send_again(send: Callable[[], httpx.Response], sleep: Callable[[float], None
             if is_last:
                 raise ApiError(f"no answer after {_ATTEMPTS} attempts: {_describe(error)}") from error
         else:
-            if is_last or answer.status_code not in _AGAIN or _is_quota(answer):
+            if is_last or not _may_do_better(answer):
                 return answer
             pause = max(pause, _read_retry_after(answer) or 0.0)
         sleep(min(pause, _LONGEST_PAUSE_SECONDS))
@@ -138,9 +141,11 @@ def send_again(send: Callable[[], httpx.Response], sleep: Callable[[float], None
     raise AssertionError  # the last attempt returns or raises
 
 
-def _is_quota(answer: httpx.Response) -> bool:
-    """Whether a day's quota is used up: nothing that a few seconds mend."""
-    return _read_document(answer).get("type") == _QUOTA
+def _may_do_better(answer: httpx.Response) -> bool:
+    """Whether another attempt may do better: a day's quota that is used up, a few seconds do not mend."""
+    if answer.status_code == httpx.codes.CONFLICT:
+        return _UNDER_WAY in answer.text
+    return answer.status_code in _AGAIN and _read_document(answer).get("type") != _QUOTA
 
 
 def _read_retry_after(answer: httpx.Response) -> float | None:

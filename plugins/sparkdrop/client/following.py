@@ -41,6 +41,11 @@ class Followed:
         return self.view.get("state")
 
     @property
+    def told(self) -> dict[str, Any]:
+        """What is known of it, whether the API has told anything or not."""
+        return {"upload_id": self.upload_id, "filename": self.name, "pipeline": self.pipeline} | self.view
+
+    @property
     def succeeded(self) -> bool:
         """Whether its rows are in the output."""
         return self.state == "SUCCEEDED"

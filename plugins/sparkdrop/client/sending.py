@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _PARTS_AT_ONCE = 4
 _PARTS_A_CALL = 8
 _CHUNK_BYTES = 2**20
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_CONFLICT = "urn:sparkdrop:problem:conflict"
 # S3 answers so to a link that is used a second time: the first answer was lost on its way
 _THERE_ALREADY = httpx.codes.PRECONDITION_FAILED
 
@@ -82,6 +84,7 @@ class Sender:
         transport: httpx's for S3, where it is not the network.
         sleep: waits between two attempts.
         one_request_bytes: larger files go in parts.
+        announce: hears of each upload in parts when it is begun: what to go on with, whatever ends this.
     """
 
     def __init__(
@@ -91,10 +94,13 @@ class Sender:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         one_request_bytes: int = ONE_REQUEST_BYTES,
+        announce: Callable[[Path, str], None] = lambda _path, _upload_id: None,
     ) -> None:
         self._api = api
         self._sleep = sleep
         self._one_request_bytes = one_request_bytes
+        self._announce = announce
+        self._stopped = threading.Event()
         # a link carries its own proof: what the API's client sends of its own would be one header too many
         self._http = httpx.Client(timeout=_TIMEOUT, transport=transport)
 
@@ -124,7 +130,10 @@ class Sender:
             for ended in as_completed([pool.submit(self._try, pipeline, one, report_bytes) for one in paths]):
                 yield ended.result()
         finally:
+            # whoever stops to listen is not waiting for the rest of a large file
+            self._stopped.set()
             pool.shutdown(cancel_futures=True)
+            self._stopped.clear()
 
     def _try(self, pipeline: str, path: Path, report_bytes: Callable[[int], None]) -> Sent:
         size = 0
@@ -142,13 +151,8 @@ class Sender:
             return str(link["upload_id"])
         begun = self._api.open_multipart(pipeline, path.name, size)
         upload_id = str(begun["upload_id"])
-        try:
-            self.resume(upload_id, path, report_bytes)
-        except (ApiError, OSError) as error:
-            # what is there is kept for days: nobody has to begin again
-            raise ApiError(
-                f"{error}; go on with: sparkdrop upload {path} --pipeline {pipeline} --resume {upload_id}"
-            ) from error
+        self._announce(path, upload_id)
+        self.resume(upload_id, path, report_bytes)
         return upload_id
 
     def resume(
@@ -162,7 +166,14 @@ class Sender:
             ApiError: the file is another one, or the API or S3 refuses.
             OSError: the file cannot be read.
         """
-        known = self._api.read_parts(upload_id)
+        try:
+            known = self._api.read_parts(upload_id)
+        except ApiError as error:
+            if error.type != _CONFLICT:
+                raise
+            # all parts are there, and the answer to that was lost: asking again is harmless
+            self._api.complete(upload_id)
+            return
         if path.stat().st_size != known["size"]:
             raise ApiError(
                 f"upload {upload_id} is of a file of {known['size']:,} bytes, and {path} has "
@@ -176,7 +187,7 @@ class Sender:
             report_bytes(piece.size)
         with ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="part") as pool:
             waiting = sorted(pieces)
-            while waiting:
+            while waiting and not self._stopped.is_set():
                 numbers, waiting = waiting[:_PARTS_A_CALL], waiting[_PARTS_A_CALL:]
                 hashes = dict(
                     zip(numbers, pool.map(lambda number: pieces[number].hash(), numbers), strict=True)
@@ -185,7 +196,8 @@ class Sender:
                 jobs = [partial(self._put, link, pieces[link["part_number"]], report_bytes) for link in links]
                 for done in [pool.submit(job) for job in jobs]:
                     done.result()
-        self._api.complete(upload_id)
+        if not self._stopped.is_set():
+            self._api.complete(upload_id)
 
     def _put(self, link: Mapping[str, Any], piece: _Piece, report_bytes: Callable[[int], None]) -> None:
         attempts = 0
