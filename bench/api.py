@@ -251,14 +251,15 @@ def _render(starts: _Starts, imports: dict[str, float], calls: dict[str, dict[st
         )
         for name, call in calls.items()
     ]
-    _, cold = starts["compiled"]["import"]
-    slowest = max(call["worked"].p50 for name, call in calls.items() if name.startswith("GET /upload"))
+    compiled, plain = (starts[name]["import"][0].p50 for name in ("compiled", "sources"))
+    slowest = max(call["own"].p50 for name, call in calls.items() if name.startswith("GET /upload"))
     return "\n\n".join(
         [
             render_table(
                 (f"start, ms, {STARTS} processes", "p50", "p90", "max", "of the processor, p50"), rows
             ),
-            f"Goal: compiled import <= {_GOAL_IMPORT_MS} ms: {_judge(cold.p50, _GOAL_IMPORT_MS)}.",
+            f"Goal: import <= {_GOAL_IMPORT_MS} ms: compiled {_judge(compiled, _GOAL_IMPORT_MS)}, "
+            f"from sources {_judge(plain, _GOAL_IMPORT_MS)}.",
             render_table(
                 ("own time of the import, compiled (under -X importtime)", "ms"),
                 [*top, ("everything else", rest), ("all", sum(imports.values()))],
