@@ -42,5 +42,7 @@ class Sending:
 
 
 def read_error(answer: httpx.Response) -> tuple[int, str]:
-    """Read S3's status and code."""
+    """Read S3's status and code; what is no error has no code."""
+    if answer.is_success:
+        return answer.status_code, ""
     return answer.status_code, ET.fromstring(answer.content).findtext("Code") or ""  # noqa: S314 - our own
