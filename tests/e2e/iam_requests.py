@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ _TRANSACTION = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
+# A query's condition begins with its partition key.
+_PARTITION = re.compile(r"\S+ = (:\w+)")
 _EMR = "elasticmapreduce.amazonaws.com"
 _EMR_CLUSTER = ("AddJobFlowSteps", "CancelSteps", "DescribeCluster", "DescribeStep", "ListSteps")
 
@@ -66,7 +69,7 @@ class Account:
     Attributes:
         number: The account.
         region: The region.
-        roles: A role's ARN by what RunJobFlow calls it: the service role's name, the instance profile's.
+        roles: A role's ARN by what a call names: the service role, the instance profile, a role to assume.
         read_tags: Reads a job flow's tags.
     """
 
@@ -92,6 +95,23 @@ def build_requests(
     if not requests:
         raise UnmappedCallError(f"{service}:{operation}")
     return requests
+
+
+def read_leading_keys(operation: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell the partition keys that a call of DynamoDB names: its ``dynamodb:LeadingKeys``.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    if operation == "Query":
+        found = _PARTITION.match(parameters["KeyConditionExpression"])
+        assert found, parameters
+        return (parameters["ExpressionAttributeValues"][found[1]]["S"],)
+    if operation == "BatchGetItem":
+        keys = [key for table in parameters["RequestItems"].values() for key in table["Keys"]]
+    else:
+        actions = [one for action in parameters.get("TransactItems", ()) for one in action.values()]
+        keys = [action.get("Key") or action.get("Item") for action in actions or [parameters]]
+    return tuple(sorted({key["pk"]["S"] for key in keys if key}))
 
 
 def _build_s3(_: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
@@ -205,6 +225,12 @@ def _build_run_job_flow(account: Account, parameters: Mapping[str, Any]) -> list
     ]
 
 
+def _build_sts(account: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
+    if operation != "AssumeRole":
+        return []
+    return [Request("sts:AssumeRole", account.roles[parameters["RoleArn"]])]
+
+
 def _as_context(prefix: str, tags: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {f"{prefix}/{key}": value for key, value in tags}
 
@@ -215,4 +241,5 @@ _SERVICES: dict[str, Callable[[Account, str, Mapping[str, Any]], list[Request]]]
     "emr": _build_emr,
     "s3": _build_s3,
     "sqs": _build_sqs,
+    "sts": _build_sts,
 }
