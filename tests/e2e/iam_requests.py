@@ -155,6 +155,10 @@ def _build_sqs(account: Account, operation: str, parameters: Mapping[str, Any]) 
     return [Request(f"sqs:{_SQS[operation]}", account.name("sqs", queue))]
 
 
+def _build_sts(_: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
+    return [Request("sts:AssumeRole", parameters["RoleArn"])] if operation == "AssumeRole" else []
+
+
 def _build_dynamodb(account: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
     if operation in _DYNAMODB:
         index = parameters.get("IndexName")

@@ -59,18 +59,18 @@ class Links:
         )
 
     def make(
-        self, key: str, body: bytes = BODY, expires: int = 900, **changes: Any
+        self, key: str, body: bytes = BODY, *, expires: int = 900, kind: str = "text/csv", **changes: Any
     ) -> tuple[str, dict[str, str]]:
         params = {
             "Bucket": self.emulation.uploads,
             "Key": key,
             "ContentLength": len(body),
-            "ContentType": "text/csv",
+            "ContentType": kind,
             "ChecksumSHA256": checksum(body),
             "IfNoneMatch": "*",
         }
         url = self.client(**changes).generate_presigned_url("put_object", Params=params, ExpiresIn=expires)
-        headers = {"Content-Type": "text/csv", "x-amz-checksum-sha256": checksum(body), "If-None-Match": "*"}
+        headers = {"Content-Type": kind, "x-amz-checksum-sha256": checksum(body), "If-None-Match": "*"}
         return url, headers
 
     def make_part(self, named: dict[str, Any], number: int, body: bytes) -> tuple[str, dict[str, str]]:
@@ -264,6 +264,21 @@ def test_a_bucket_without_rules_is_closed_to_pages(links: Links) -> None:
     asked = {"Access-Control-Request-Method": "PUT", "Origin": PAGE}
     assert read_error(httpx.options(url, headers=asked)) == (403, "AccessForbidden")
     assert "access-control-allow-origin" not in put(url, {**headers, "Origin": PAGE}).headers
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("body", [b"key=a&b=c", bytes(range(256))])
+def test_a_file_is_what_it_is_whatever_its_type(links: Links, kind: str, body: bytes) -> None:
+    key = f"{FOLDER}/{hashlib.sha256(kind.encode() + body).hexdigest()}"
+    assert put(*links.make(key, body, kind=kind), body).status_code == 200
+    s3, place = links.emulation.client("s3"), {"Bucket": links.emulation.uploads, "Key": key}
+    held = s3.get_object(**place)
+    assert (held["Body"].read(), held["ContentType"]) == (body, kind)
+    upload = s3.create_multipart_upload(**place, ChecksumAlgorithm="SHA256")["UploadId"]
+    url, headers = links.make_part({**place, "UploadId": upload}, 1, body)
+    assert put(url, {**headers, "Content-Type": kind}, body).status_code == 200
+    (part,) = s3.list_parts(**place, UploadId=upload)["Parts"]
+    assert part["Size"] == len(body)
 
 
 def test_a_body_without_a_length_is_refused(links: Links) -> None:
