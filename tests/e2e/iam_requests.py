@@ -155,10 +155,6 @@ def _build_sqs(account: Account, operation: str, parameters: Mapping[str, Any]) 
     return [Request(f"sqs:{_SQS[operation]}", account.name("sqs", queue))]
 
 
-def _build_sts(_: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
-    return [Request("sts:AssumeRole", parameters["RoleArn"])] if operation == "AssumeRole" else []
-
-
 def _build_dynamodb(account: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
     if operation in _DYNAMODB:
         index = parameters.get("IndexName")
@@ -232,7 +228,8 @@ def _build_run_job_flow(account: Account, parameters: Mapping[str, Any]) -> list
 def _build_sts(account: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
     if operation != "AssumeRole":
         return []
-    return [Request("sts:AssumeRole", account.roles[parameters["RoleArn"]])]
+    arn = parameters["RoleArn"]
+    return [Request("sts:AssumeRole", account.roles.get(arn, arn))]
 
 
 def _as_context(prefix: str, tags: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -18,6 +18,7 @@ HEADER = "name,age,city\n"
 MEBIBYTE = 1024 * 1024
 # the command sends files in one request up to 64 MiB, and parts have 8 MiB
 LARGE_ROWS, PARTS = 70, 9
+Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,30 @@ def read_own_rows(system: System, view: dict[str, Any]) -> list[dict[str, Any]]:
     """Read the rows of an upload's output that are from its file."""
     prefix = view["output"].removeprefix(f"s3://{system['CURATED_BUCKET']}/")
     return [row for row in system.read_rows(f"{prefix}/") if row["_source_key"] == view["key"]]
+
+
+@pytest.fixture(scope="module")
+def documented(system: System, demo: ApiUser, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """What the documentation's three calls did, beside a file as they name it."""
+    folder = tmp_path_factory.mktemp("documented")
+    (folder / "flights.csv").write_text(read_flights(10))
+    (commands,) = re.findall(r"^```sh\n(.*?)^```$", DOCUMENTATION.read_text(encoding="utf-8"), re.S | re.M)
+    environment = {name: value for name, value in demo.environment.items() if "SPARKDROP" not in name}
+    path = f"{Path(SPARKDROP).parent}:{environment['PATH']}"
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env={**environment, "PATH": path, "SPARKDROP_HOME": str(system.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_the_three_calls_of_the_documentation_send_a_file(documented: Done) -> None:
+    assert documented.returncode == 0, documented.stderr
+    assert json.loads(documented.stdout)["filename"] == "flights.csv"
 
 
 def test_who_asks_again_is_told_only_what_has_changed(demo: ApiUser, sent: dict[str, str]) -> None:
@@ -106,31 +131,6 @@ def test_a_large_file_goes_up_in_parts(system: System, demo: ApiUser, sent: dict
     assert {len(row["city"]) for row in rows} == {MEBIBYTE}
 
 
-def test_the_three_calls_of_the_documentation_do_as_they_say(
-    system: System, demo: ApiUser, tmp_path: Path
-) -> None:
-    (tmp_path / "flights.csv").write_text(read_flights(10))
-    (commands,) = re.findall(r"^```sh\n(.*?)^```$", DOCUMENTATION.read_text(encoding="utf-8"), re.S | re.M)
-    environment = {name: demo.environment[name] for name in demo.environment if "SPARKDROP" not in name}
-    path = f"{Path(SPARKDROP).parent}:{environment['PATH']}"
-
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=tmp_path,
-        env={**environment, "PATH": path, "SPARKDROP_HOME": str(system.home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["filename"] == "flights.csv"
-    view = demo.wait_for_end(f"/uploads/{told['upload_id']}")
-    assert (view["state"], view["rows_out"]) == ("SUCCEEDED", 10), view
-
-
 def test_what_became_of_bad_files_is_told_with_its_reason(
     system: System, demo: ApiUser, sent: dict[str, str]
 ) -> None:
@@ -143,3 +143,9 @@ def test_what_became_of_bad_files_is_told_with_its_reason(
     assert "the ledger of the moon is closed on Mondays" in failed["log_excerpt"]
     assert failed["log"].startswith(f"s3://{system['LOGS_BUCKET']}/")
     assert [move["state"] for move in failed["history"]][-1] == "FAILED"
+
+
+def test_what_the_three_calls_sent_is_processed(demo: ApiUser, documented: Done) -> None:
+    view = demo.wait_for_end(f"/uploads/{json.loads(documented.stdout)['upload_id']}")
+
+    assert (view["state"], view["rows_out"]) == ("SUCCEEDED", 10), view

@@ -22,6 +22,16 @@ def ask(demo: ApiUser, pipeline: str, key: str, *arguments: str) -> httpx.Respon
     return demo.call("POST", "/invoke", json=body)
 
 
+@pytest.fixture(scope="module")
+def at_once(system: System, demo: ApiUser) -> list[httpx.Response]:
+    """Answers to one request that came many times at once; it goes on while others are asked for."""
+    system.drop("asked/one.csv", "x,y\n1,2\n")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = [pool.submit(ask, demo, "asked", "all-at-once") for _ in range(AT_ONCE)]
+        return [one.result() for one in asked]
+
+
+@pytest.mark.usefixtures("at_once")
 def test_a_folder_is_processed_with_the_arguments_of_the_invocation(system: System, demo: ApiUser) -> None:
     keys = ["invoked/a.csv", "invoked/b.csv"]
     versions = [system.drop(key, "a\n1\n") for key in keys]
@@ -45,18 +55,12 @@ def test_a_folder_is_processed_with_the_arguments_of_the_invocation(system: Syst
 
 
 def test_a_key_that_comes_twenty_times_at_once_is_one_run_with_one_batch(
-    system: System, demo: ApiUser
+    system: System, demo: ApiUser, at_once: list[httpx.Response]
 ) -> None:
-    system.drop("asked/one.csv", "x,y\n1,2\n")
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = [pool.submit(ask, demo, "asked", "all-at-once") for _ in range(AT_ONCE)]
-        answers = [one.result() for one in asked]
-
-    assert {answer.status_code for answer in answers} == {202}, [answer.text for answer in answers]
-    assert len({answer.text for answer in answers}) == 1
-    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
-    run = demo.wait_for_end(answers[0].json()["url"])
+    assert {answer.status_code for answer in at_once} == {202}, [answer.text for answer in at_once]
+    assert len({answer.text for answer in at_once}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in at_once) == 1
+    run = demo.wait_for_end(at_once[0].json()["url"])
     assert (run["state"], run["files"]["succeeded"]) == ("SUCCEEDED", 1), run
     assert len(run["batches"]) == 1
     assert [(row["x"], row["y"]) for row in system.read_rows("asked/")] == [(1, 2)]
