@@ -63,6 +63,14 @@ def build_base_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def build_pipeline_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """What whoever reads the pipeline files has to agree on: the programs, and what a person may set."""
+    return {
+        "SPARKDROP_JOBS_DIR": str(REPOSITORY / "include" / "spark_jobs"),
+        **{name: inherited[name] for name in _SETTABLE if name in inherited},
+    }
+
+
 def build_airflow_environment(
     home: Path, inherited: Mapping[str, str], *, port: int, dags: Path, configs: Path, login: Login
 ) -> dict[str, str]:
@@ -101,9 +109,8 @@ def build_airflow_environment(
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(_HERE / "airflow_config")]),
         "SPARKDROP_AIRFLOW_URL": url,
         "SPARKDROP_CONFIG_DIR": str(configs),
-        "SPARKDROP_JOBS_DIR": str(REPOSITORY / "include" / "spark_jobs"),
         "SPARKDROP_STEP_POLL": "1s",
-        **{name: inherited[name] for name in _SETTABLE if name in inherited},
+        **build_pipeline_environment(inherited),
     }
 
 

@@ -143,7 +143,8 @@ def _build_children(request: Request, system: LocalSystem) -> Iterator[Child]:
     aws += ["--empty"] if request.empty else []
     yield Child("aws", aws, base, restarts=0)
     if system.api is not None:
-        yield api_process.build_child(system.api, base, aws_file=ready_file, configs=request.configs)
+        reading = base | airflow.build_pipeline_environment(os.environ)
+        yield api_process.build_child(system.api, reading, aws_file=ready_file, configs=request.configs)
     if system.login is None:
         return
     env = base | airflow.build_airflow_environment(

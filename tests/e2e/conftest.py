@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.api import ApiUser
 from tests.e2e.system import System, run_sparkdrop
 
 HERE = Path(__file__).parent
@@ -43,3 +44,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     finally:
         down = run_sparkdrop("local", "down", "--home", str(home))
     assert down.returncode == 0, down.stderr
+
+
+@pytest.fixture(scope="package")
+def demo(system: System) -> ApiUser:
+    """The system's own user of the API."""
+    return ApiUser(system, system["API_TOKEN"])

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ _TRANSACTION = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
+# A query's condition begins with its partition key.
+_PARTITION = re.compile(r"\S+ = (:\w+)")
 _EMR = "elasticmapreduce.amazonaws.com"
 _EMR_CLUSTER = ("AddJobFlowSteps", "CancelSteps", "DescribeCluster", "DescribeStep", "ListSteps")
 
@@ -66,7 +69,7 @@ class Account:
     Attributes:
         number: The account.
         region: The region.
-        roles: A role's ARN by what RunJobFlow calls it: the service role's name, the instance profile's.
+        roles: A role's ARN by what a call names: the service role, the instance profile, a role to assume.
         read_tags: Reads a job flow's tags.
     """
 
@@ -92,6 +95,23 @@ def build_requests(
     if not requests:
         raise UnmappedCallError(f"{service}:{operation}")
     return requests
+
+
+def read_leading_keys(operation: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell the partition keys that a call of DynamoDB names: its ``dynamodb:LeadingKeys``.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    if operation == "Query":
+        found = _PARTITION.match(parameters["KeyConditionExpression"])
+        assert found, parameters
+        return (parameters["ExpressionAttributeValues"][found[1]]["S"],)
+    if operation == "BatchGetItem":
+        keys = [key for table in parameters["RequestItems"].values() for key in table["Keys"]]
+    else:
+        actions = [one for action in parameters.get("TransactItems", ()) for one in action.values()]
+        keys = [action.get("Key") or action.get("Item") for action in actions or [parameters]]
+    return tuple(sorted({key["pk"]["S"] for key in keys if key}))
 
 
 def _build_s3(_: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
@@ -133,10 +153,6 @@ def _build_sqs(account: Account, operation: str, parameters: Mapping[str, Any]) 
         return []
     queue = parameters["QueueUrl"].rpartition("/")[2]
     return [Request(f"sqs:{_SQS[operation]}", account.name("sqs", queue))]
-
-
-def _build_sts(_: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
-    return [Request("sts:AssumeRole", parameters["RoleArn"])] if operation == "AssumeRole" else []
 
 
 def _build_dynamodb(account: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
@@ -207,6 +223,13 @@ def _build_run_job_flow(account: Account, parameters: Mapping[str, Any]) -> list
             for service, role in passed.items()
         ),
     ]
+
+
+def _build_sts(account: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
+    if operation != "AssumeRole":
+        return []
+    arn = parameters["RoleArn"]
+    return [Request("sts:AssumeRole", account.roles.get(arn, arn))]
 
 
 def _as_context(prefix: str, tags: Iterable[tuple[str, str]]) -> dict[str, str]:

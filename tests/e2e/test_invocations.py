@@ -1,56 +1,66 @@
-"""A pipeline that somebody invokes, by the code of the function itself."""
+"""A pipeline that somebody invokes through the API."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
 import pytest
-from aws_lambda_powertools import Logger
 
-from infra.stacks.invoke.handler.invoking import Invoker, parse_request
-from infra.stacks.invoke.handler.places import Places
-from sparkdrop.aws.catalog import publish_pipelines
-from sparkdrop.aws.invocation_view import read_invocation
-from sparkdrop.configs import load_configs
-from tests.e2e.system import System, wait_for
+from tests.e2e.api import ApiUser
+from tests.e2e.system import System
 
 pytestmark = pytest.mark.e2e
-REQUEST = (
-    '{"pipeline": "invoked", "input": "s3://%s/invoked/", "arguments": ["--day", "2013-01-01"],'
-    ' "idempotency_key": "first-of-january"}'
-)
+AT_ONCE = 20
 
 
-@pytest.fixture
-def invoker(system: System, monkeypatch: pytest.MonkeyPatch) -> Invoker:
-    """The function's, on the local system's AWS."""
-    for name, value in system.environment.items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
-    pipelines = load_configs(system["CONFIG_DIR"]).pipelines.values()
-    publish_pipelines(system.s3, system["ARTIFACTS_BUCKET"], pipelines)
-    return Invoker(Places.from_environment(system.environment), Logger(service="test"))
+def ask(demo: ApiUser, pipeline: str, key: str, *arguments: str) -> httpx.Response:
+    body = {
+        "pipeline": pipeline,
+        "input": f"s3://{demo.system['UPLOADS_BUCKET']}/{pipeline}/",
+        "arguments": arguments,
+        "idempotency_key": key,
+    }
+    return demo.call("POST", "/invoke", json=body)
 
 
-def test_a_folder_is_processed_once_with_the_arguments_of_the_invocation(
-    system: System, invoker: Invoker
-) -> None:
+@pytest.fixture(scope="module")
+def at_once(system: System, demo: ApiUser) -> list[httpx.Response]:
+    """Answers to one request that came many times at once; it goes on while others are asked for."""
+    system.drop("asked/one.csv", "x,y\n1,2\n")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = [pool.submit(ask, demo, "asked", "all-at-once") for _ in range(AT_ONCE)]
+        return [one.result() for one in asked]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_folder_is_processed_with_the_arguments_of_the_invocation(system: System, demo: ApiUser) -> None:
     keys = ["invoked/a.csv", "invoked/b.csv"]
     versions = [system.drop(key, "a\n1\n") for key in keys]
-    request = parse_request(REQUEST % system["UPLOADS_BUCKET"])
 
-    record, is_new = invoker.invoke(request, "arn:aws:iam::111122223333:user/me")
+    asked = ask(demo, "invoked", "first-of-january", "--day", "2013-01-01")
 
-    def look() -> dict[str, object] | None:
-        view = read_invocation(system.ledger, record.invocation_id)
-        return view if view and view["state"] in {"SUCCEEDED", "FAILED"} else None
-
-    view = wait_for("end of the invocation", look)
-    assert (is_new, view["state"], view["reason"]) == (True, "SUCCEEDED", None)
-    assert view["files"] == {"succeeded": 2, "failed": 0, "quarantined": 0}
-    (batch,) = view["batches"]
+    assert asked.status_code == 202, asked.text
+    run = demo.wait_for_end(asked.json()["url"])
+    assert (run["state"], run["reason"]) == ("SUCCEEDED", None)
+    assert run["files"] == {"succeeded": 2, "failed": 0, "quarantined": 0}
+    (batch,) = run["batches"]
     uploads = system.wait_for_ends(zip(keys, versions, strict=True))
     assert [(upload["state"], upload["batch_id"]) for upload in uploads] == [
         ("SUCCEEDED", batch["batch_id"])
     ] * 2
     step = system.client("emr").describe_step(ClusterId=batch["job_flow_id"], StepId=batch["step_id"])["Step"]
     assert step["Config"]["Args"][-3:] == ["--strict", "--day", "2013-01-01"]
-    again, is_new = invoker.invoke(request, "arn:aws:iam::111122223333:user/me")
-    assert (again.invocation_id, is_new) == (record.invocation_id, False)
+    again = ask(demo, "invoked", "first-of-january", "--day", "2013-01-01")
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (asked.json(), "true")
     assert not system.ledger.is_waiting("invoked"), "what landed is taken over, and nothing is asked twice"
+
+
+def test_a_key_that_comes_twenty_times_at_once_is_one_run_with_one_batch(
+    system: System, demo: ApiUser, at_once: list[httpx.Response]
+) -> None:
+    assert {answer.status_code for answer in at_once} == {202}, [answer.text for answer in at_once]
+    assert len({answer.text for answer in at_once}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in at_once) == 1
+    run = demo.wait_for_end(at_once[0].json()["url"])
+    assert (run["state"], run["files"]["succeeded"]) == ("SUCCEEDED", 1), run
+    assert len(run["batches"]) == 1
+    assert [(row["x"], row["y"]) for row in system.read_rows("asked/")] == [(1, 2)]

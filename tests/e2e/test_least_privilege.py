@@ -1,4 +1,4 @@
-"""The stacks' roles allow each call that Airflow's processes and Spark's steps made in the tests so far.
+"""The stacks' roles allow each call that Airflow, Spark's steps and the API made in the tests so far.
 
 The local system keeps a trail of its calls. Each is told as what IAM would be asked for, and a policy
 simulator decides by the policies of the templates that the system was deployed from.
@@ -7,16 +7,20 @@ simulator decides by the policies of the templates that the system was deployed 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkdrop_local.aws.names import AIRFLOW_KEY_ID, JOB_KEY_ID
+from sparkdrop_local.aws.names import AIRFLOW_KEY_ID, API_KEY_ID, JOB_KEY_ID
 from sparkdrop_local.aws.templates import load_templates
-from tests.e2e.iam_requests import Account, UnmappedCallError, build_requests
+from tests.e2e.iam_requests import Account, UnmappedCallError, build_requests, read_leading_keys
 from tests.e2e.system import System, wait_for
 from tests.infra.iam.simulator import Caller, Request, decide
 from tests.infra.iam.templates import ACCOUNT, Stage, read_role_policies
+
+if TYPE_CHECKING:
+    from tests.e2e.api import ApiUser
 
 pytestmark = pytest.mark.e2e
 
@@ -45,6 +49,19 @@ FULL_RUN = {
     "sqs:ReceiveMessage",
 }
 SPARK_RUN = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+API_RUN = {
+    "dynamodb:BatchGetItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "s3:GetObject",
+    "sqs:SendMessage",
+    "sts:AssumeRole",
+}
+LINK_RUN = {"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"}
+# of a role's session, as STS names its keys; no other process of the system takes a role
+SESSION_KEY_PREFIX = "ASIA"
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +94,21 @@ def account(system: System, stage: Stage) -> Account:
     roles = {
         system["EMR_SERVICE_ROLE"]: stage.resolve(service_stack, {"Fn::GetAtt": [service_id, "Arn"]}),
         system["EMR_INSTANCE_PROFILE"]: stage.resolve(instance_stack, {"Fn::GetAtt": [instance_id, "Arn"]}),
+        read_deployed_output(system, "UploadRoleArn"): stage.read_output("UploadRoleArn"),
     }
     return Account(ACCOUNT, stage.region, roles, read_tags)
+
+
+def read_deployed_output(system: System, name: str) -> str:
+    stacks = system.client("cloudformation").describe_stacks()["Stacks"]
+    (value,) = {
+        output["OutputValue"]
+        for stack in stacks
+        for output in stack.get("Outputs", ())
+        if output["OutputKey"] == name
+    }
+    assert isinstance(value, str)
+    return value
 
 
 def find_airflow_role(stage: Stage) -> tuple[str, str]:
@@ -97,16 +127,28 @@ def find_node_role(stage: Stage) -> tuple[str, str]:
     return stack, role["Ref"]
 
 
+def find_upload_role(stage: Stage) -> tuple[str, str]:
+    stack, value = stage.find_output("UploadRoleArn")
+    return stack, value["Fn::GetAtt"][0]
+
+
+def find_function_role(stage: Stage, output: str) -> tuple[str, str]:
+    stack, value = stage.find_output(output)
+    role = stage.templates[stack]["Resources"][value["Ref"]]["Properties"]["Role"]
+    return stack, role["Fn::GetAtt"][0]
+
+
 def build_caller(stage: Stage, role: tuple[str, str]) -> Caller:
     arn = stage.resolve(role[0], {"Fn::GetAtt": [role[1], "Arn"]})
     return Caller(arn, ACCOUNT, read_role_policies(stage, *role))
 
 
 @pytest.fixture(scope="module")
-def calls(system: System) -> list[dict[str, Any]]:
+def calls(system: System, demo: ApiUser) -> list[dict[str, Any]]:
     """All calls so far, at least those of one whole run: also where this module is the only one."""
-    version = system.drop("people/least/one.csv", "name,age,city\nAda,36,London\nX,old,Y\n")
-    upload = system.wait_for_end("people/least/one.csv", version)
+    upload_id = demo.upload("people", "least.csv", b"name,age,city\nAda,36,London\nX,old,Y\n")
+    use_other_calls(demo)
+    upload = demo.wait_for_end(f"/uploads/{upload_id}")
     assert upload["state"] == "SUCCEEDED", upload
 
     def read() -> list[dict[str, Any]] | None:
@@ -123,18 +165,42 @@ def calls(system: System) -> list[dict[str, Any]]:
     return wait_for("end of the cluster, and a sweep", read)
 
 
+def use_other_calls(demo: ApiUser) -> None:
+    """Begin an upload in parts and let go of it, list uploads, and invoke a pipeline over nothing."""
+    begun = demo.call("POST", "/uploads", json={"pipeline": "people", "filename": "parts.csv", "size": 9})
+    parts = f"/uploads/{begun.json()['upload_id']}"
+    demo.read(f"{parts}/parts", part=f"1:{'0' * 64}")
+    assert demo.call("DELETE", parts).status_code == 204
+    demo.read("/uploads")
+    nothing = f"s3://{demo.system['UPLOADS_BUCKET']}/asked/nothing/"
+    asked = {"pipeline": "asked", "input": nothing, "idempotency_key": "least"}
+    assert demo.call("POST", "/invoke", json=asked).status_code == 202
+
+
 def ask(
     system: System, account: Account, calls: list[dict[str, Any]], access_key_id: str
 ) -> dict[tuple[object, ...], Request]:
-    """Tell one caller's calls as IAM's requests, each of them once."""
+    """Tell one caller's calls as IAM's requests, each of them once.
+
+    Args:
+        system: The system that was called.
+        account: What the calls' names stand for.
+        calls: All calls.
+        access_key_id: What the caller's access key's id begins with.
+    """
     requests: dict[tuple[object, ...], Request] = {}
     for call in calls:
-        if call["access_key_id"] != access_key_id:
+        if not (call["access_key_id"] or "").startswith(access_key_id):
             continue
         parameters = dict(call["parameters"])
         if parameters.get("Bucket") == PARTNERS_BUCKET:
             parameters["Bucket"] = system["UPLOADS_BUCKET"]
-        for request in build_requests(account, call["service"], call["operation"], parameters):
+        for asked in build_requests(account, call["service"], call["operation"], parameters):
+            request = asked
+            if access_key_id == API_KEY_ID and call["service"] == "dynamodb":
+                # only the functions' roles tell items apart; one by one, Airflow's calls would be too many
+                keys = read_leading_keys(call["operation"], parameters)
+                request = replace(asked, context={**asked.context, "dynamodb:LeadingKeys": keys})
             key = (request.action, request.resource, *sorted(request.context.items()))
             requests[key] = request
     return requests
@@ -170,6 +236,26 @@ def test_the_nodes_role_allows_each_call_that_steps_made(stage: Stage, spark_req
     assert find_denied(build_caller(stage, find_node_role(stage)), spark_requests) == []
 
 
+def test_the_functions_roles_allow_each_call_that_the_api_made(
+    system: System, stage: Stage, account: Account, calls: list[dict[str, Any]]
+) -> None:
+    """One process is both functions here: a call is one function's or the other's."""
+    requests = list(ask(system, account, calls, API_KEY_ID).values())
+    assert API_RUN - {request.action for request in requests} == set()
+    left = requests
+    for function in ("InvokeFunctionName", "UploadsFunctionName"):
+        left = find_denied(build_caller(stage, find_function_role(stage, function)), left)
+    assert left == []
+
+
+def test_the_upload_role_allows_each_call_that_links_were_used_for(
+    system: System, stage: Stage, account: Account, calls: list[dict[str, Any]]
+) -> None:
+    requests = list(ask(system, account, calls, SESSION_KEY_PREFIX).values())
+    assert LINK_RUN - {request.action for request in requests} == set()
+    assert find_denied(build_caller(stage, find_upload_role(stage)), requests) == []
+
+
 def test_a_role_without_one_of_the_actions_would_not_do(
     stage: Stage, airflow_requests: list[Request]
 ) -> None:
@@ -193,6 +279,6 @@ def _take_out(policy: Any, action: str) -> dict[str, Any]:
 
 
 def test_a_call_that_nobody_has_mapped_is_named(account: Account) -> None:
-    for service, operation in (("s3", "PutBucketPolicy"), ("sqs", "PurgeQueue"), ("sts", "AssumeRole")):
+    for service, operation in (("s3", "PutBucketPolicy"), ("sqs", "PurgeQueue"), ("sts", "GetSessionToken")):
         with pytest.raises(UnmappedCallError, match=f"{service}:{operation}"):
             build_requests(account, service, operation, {"Bucket": "b"})

@@ -19,7 +19,7 @@ from infra.stacks.invoke.handler import clients, handler, routes_runs, services,
 from sparkdrop.aws.catalog import publish_pipelines
 from sparkdrop.core.pipeline import Pipeline
 from tests.aws.conftest import create_table
-from tests.e2e.iam_requests import Account, build_requests
+from tests.e2e.iam_requests import Account, build_requests, read_leading_keys
 from tests.infra.iam.simulator import Caller, Request, decide
 from tests.infra.iam.templates import ACCOUNT, Stage, read_role_policies
 
@@ -83,7 +83,9 @@ def trails(
         def note(params: Mapping[str, Any], model: SimpleNamespace, **_: object) -> None:
             service = model.service_model.service_name
             for request in build_requests(account, service, model.name, params):
-                context = {LEADING_KEYS: read_leading_keys(params)} if service == "dynamodb" else {}
+                context = (
+                    {LEADING_KEYS: read_leading_keys(model.name, params)} if service == "dynamodb" else {}
+                )
                 asked.append(Request(request.action, request.resource, {**request.context, **context}))
 
         session = botocore.session.get_session()
@@ -109,22 +111,6 @@ def trails(
         yield trails
         for cached in caches:
             cached.cache_clear()
-
-
-def read_leading_keys(params: Mapping[str, Any]) -> tuple[str, ...]:
-    """The partition keys of the items that a call names.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-    """
-    if "KeyConditionExpression" in params:
-        mark = params["KeyConditionExpression"].split(" ")[2]
-        return (params["ExpressionAttributeValues"][mark]["S"],)
-    if "RequestItems" in params:
-        keys = [key for table in params["RequestItems"].values() for key in table["Keys"]]
-    else:
-        parts = [one for action in params.get("TransactItems", ()) for one in action.values()] or [params]
-        keys = [part.get("Key") or part.get("Item") for part in parts]
-    return tuple(sorted({key["pk"]["S"] for key in keys}))
 
 
 def call(method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:

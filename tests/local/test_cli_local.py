@@ -249,3 +249,13 @@ def test_an_api_that_does_not_answer_is_waited_for(tmp_path: Path) -> None:
     assert plan.system.api is not None
     assert environment["SPARKDROP_API_URL"] == plan.system.api.url
     assert environment["SPARKDROP_PAGE_URL"] == plan.system.api.page_url
+
+
+def test_the_api_reads_the_pipeline_files_as_airflow_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKDROP_JOBS_DIR", str(tmp_path / "jobs"))
+    monkeypatch.setenv("SPARKDROP_SENSOR_POLL", "1s")
+    children = {child.name: child for child in boot.build_plan(boot.Request(home=tmp_path), None).children}
+    for name in ("SPARKDROP_JOBS_DIR", "SPARKDROP_SENSOR_POLL"):
+        assert children["api"].env[name] == children["dag-processor"].env[name] == os.environ[name]

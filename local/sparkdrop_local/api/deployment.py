@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkdrop_local.api.application import API_PREFIX, Application
@@ -29,7 +30,6 @@ from sparkdrop_local.aws.templates import find_repository, load_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from sparkdrop_local.aws.templates import StackTemplate
     from sparkdrop_local.system import Login
@@ -76,7 +76,7 @@ def deploy(endpoint_url: str, *, configs: Path, port: int, login: Login | None =
         clients,
         os.environ["SPARKDROP_ARTIFACTS_BUCKET"],
         configs=configs,
-        jobs=repository / "include" / "spark_jobs",
+        jobs=Path(os.environ.get("SPARKDROP_JOBS_DIR", repository / "include" / "spark_jobs")),
     )
     publisher.publish()
     admit_origins(clients, os.environ["SPARKDROP_UPLOADS_BUCKET"], origins)
