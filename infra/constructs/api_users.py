@@ -24,6 +24,7 @@ class ApiUsers(Construct):
     Attributes:
         pool: The pool.
         client: The client; it has no secret, because a page could keep none.
+        sign_in: The sign-in page's domain.
         sign_in_url: Where the sign-in page is, and the endpoints of OAuth 2.0 below it.
     """
 
@@ -50,9 +51,10 @@ class ApiUsers(Construct):
         super().__init__(scope, construct_id)
         self.pool = self._create_pool(removal_policy)
         self.client = self._create_client([f"{origin}/" for origin in origins if _SAFE_ORIGIN.match(origin)])
-        self.sign_in_url = self.pool.add_domain(
+        self.sign_in = self.pool.add_domain(
             "SignIn", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=sign_in_prefix)
-        ).base_url()
+        )
+        self.sign_in_url = self.sign_in.base_url()
         for group in groups:
             self.pool.add_group(f"Group-{group}", group_name=group)
 

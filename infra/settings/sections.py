@@ -275,7 +275,7 @@ class ApiSettings(Section):
     """
 
     authorizer: Literal["iam", "cognito"] = "iam"
-    groups: tuple[GroupName, ...] = ()
+    groups: Distinct[GroupName] = ()
     rate_per_second: Annotated[int, Field(ge=1, le=10_000)] = 50
     burst: Annotated[int, Field(ge=1, le=5_000)] = 100
     waf: bool = False

@@ -97,6 +97,8 @@ class ApiStack(StageStack):
                 removal_policy=removal_policy,
             )
         self.url = gateway.api.url
+        # for WebStack, also where a name of its own takes their place
+        self.keep_exports([gateway.api.rest_api_id, gateway.stage.stage_name])
         if settings.api.domain is not None:
             self.url = ApiDomain(self, "Domain", api=gateway.api, settings=settings.api.domain).url
         cdk.CfnOutput(self, "ApiUrl", value=self.url)

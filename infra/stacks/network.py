@@ -77,3 +77,6 @@ class NetworkStack(StageStack):
             "EmrServiceAccessSecurityGroup": self.clusters.service_access.security_group_id,
         }.items():
             cdk.CfnOutput(self, name, value=value)
+        # for EMRStack
+        groups = (self.clusters.primary, self.clusters.core, self.clusters.service_access)
+        self.keep_exports(group.security_group_id for group in groups)

@@ -92,6 +92,8 @@ class S3Stack(StageStack):
         }.items():
             cdk.CfnOutput(self, name, value=bucket.bucket_name)
         cdk.CfnOutput(self, "UploadRoleArn", value=self.upload_role.role_arn)
+        # for WebStack
+        self.keep_exports([self.buckets.uploads.bucket_regional_domain_name])
 
 
 def _build_cors(origins: tuple[str, ...]) -> list[s3.CorsRule] | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import aws_cdk as cdk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from constructs import Construct
 
     from infra.settings.model import StageSettings
@@ -34,3 +36,16 @@ class StageStack(cdk.Stack):
             description=f"Sparkdrop: {description}",
             env=cdk.Environment(region=settings.region),
         )
+
+    def keep_exports(self, values: Iterable[str]) -> None:
+        """Export what a stack imports that not every setting has.
+
+        CDK exports what is used. Without its user in the app an export would go, while the stack that is
+        deployed uses it still, and CloudFormation refuses the whole update:
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-exports.html
+
+        Args:
+            values: Attributes of this stack's resources.
+        """
+        for value in values:
+            self.export_value(value)

@@ -54,3 +54,5 @@ class UsersStack(StageStack):
             "SignInUrl": self.users.sign_in_url,
         }.items():
             cdk.CfnOutput(self, name, value=value)
+        # for WebStack
+        self.keep_exports([self.users.sign_in.domain_name])

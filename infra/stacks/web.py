@@ -64,7 +64,6 @@ class WebStack(StageStack):
         logs.expire_objects(days=settings.logs.retention_days)
         # no key of one's own: what lies here is public code
         page = DataBucket(self, "Page", removal_policy=removal_policy, access_logs=logs.bucket)
-        pool = users.pool.user_pool_id
         headers = PageHeaders(
             self,
             "Headers",
@@ -72,8 +71,6 @@ class WebStack(StageStack):
                 api_url,
                 f"https://{uploads.bucket_regional_domain_name}",
                 users.sign_in_url,
-                # the pool's own description of its endpoints
-                f"https://cognito-idp.{self.region}.{self.url_suffix}/{pool}/",
             ],
         )
         served = PageDistribution(

@@ -419,10 +419,34 @@ def test_the_firewall_is_there_where_it_is_on(load_template: LoadTemplate) -> No
     } == set(rules)
     rate = rules["RateOfOneAddress"]
     assert rate["Action"] == {"Block": {}}
-    # a fifth of 50 calls a second, over five minutes
-    assert rate["Statement"]["RateBasedStatement"]["Limit"] == 3000
+    # all of the stage's 50 calls a second, over five minutes
+    assert rate["Statement"]["RateBasedStatement"] == {
+        "AggregateKeyType": "IP",
+        "EvaluationWindowSec": 300,
+        "Limit": 15_000,
+    }
     assert all(rule["OverrideAction"] == {"None": {}} for rule in rules.values() if rule is not rate)
     assert not properties["VisibilityConfig"]["SampledRequestsEnabled"]
+
+
+def test_the_firewall_counts_what_would_stop_the_apis_own_calls(load_template: LoadTemplate) -> None:
+    properties = load_template("ApiStack", "full").properties("AWS::WAFv2::WebACL")
+    statements = {rule["Name"]: rule["Statement"] for rule in properties["Rules"]}
+    overridden = {
+        name: statement["ManagedRuleGroupStatement"].get("RuleActionOverrides", [])
+        for name, statement in statements.items()
+        if "ManagedRuleGroupStatement" in statement
+    }
+    common = overridden.pop("AWSManagedRulesCommonRuleSet")
+    assert common == [
+        {"ActionToUse": {"Count": {}}, "Name": name}
+        for name in (
+            "SizeRestrictions_BODY",
+            "SizeRestrictions_QUERYSTRING",
+            "RestrictedExtensions_QUERYARGUMENTS",
+        )
+    ]
+    assert not any(overridden.values())
 
 
 def test_the_firewalls_log_holds_no_credentials(load_template: LoadTemplate) -> None:

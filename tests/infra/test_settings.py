@@ -77,6 +77,7 @@ def test_the_pages_own_name_is_one_of_the_origins(
         (NEEDED + "emr: {idle_minutes: ten}\n", "emr.idle_minutes", "found 'ten'"),
         (NEEDED + "api: {authorizer: none}\n", "api.authorizer", "'iam' or 'cognito'"),
         (NEEDED + "api: {groups: ['role/admin']}\n", "api.groups.0", "found 'role/admin'"),
+        (NEEDED + "api: {groups: [analysts, analysts]}\n", "api.groups", "names analysts more than once"),
         (NEEDED + "uploads_api: {link_seconds: 3600}\n", "uploads_api.link_seconds", "equal to 1800"),
         (NEEDED + "web: {enabled: true}\n", "", "set api.authorizer: cognito"),
         (

@@ -78,3 +78,7 @@ class EMRRolesStack(StageStack):
             "ServerlessJobRoleArn": serverless.role.role_arn,
         }.items():
             cdk.CfnOutput(self, name, value=value)
+        # for EMRStack
+        self.keep_exports(
+            [service.role.role_name, instance.profile.instance_profile_name, self.security_configuration]
+        )
