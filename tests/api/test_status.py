@@ -18,10 +18,11 @@ def claim(api, name="one"):
     return claim_batch(api.ledger, make_run(name), PLENTY)
 
 
-def end(api, claimed, state, **facts):
+def end(api, claimed, state, *, log_excerpt=None, **facts):
     outcomes = [UploadOutcome(entry, state, facts, api.clock()) for entry in claimed.entries]
     api.ledger.settle(claimed.head, outcomes)
-    api.ledger.close_batch(claimed.head.batch_id, BatchState.SUCCEEDED)
+    how = BatchState.FAILED if log_excerpt else BatchState.SUCCEEDED
+    api.ledger.close_batch(claimed.head.batch_id, how, log_excerpt=log_excerpt)
 
 
 def test_an_upload_is_followed_from_its_link_to_its_end(api):
@@ -217,3 +218,66 @@ def test_calls_that_there_are_not(api, method, path):
 def test_an_id_that_is_new_is_nobodys(api, clock):
     answer = api.get(f"/uploads/{make_link_id(clock())}", ALICE)
     assert (answer.status, answer.problem) == (404, "unknown-upload")
+
+
+FAILURE = {
+    "reason": "flights/ID/bob.csv is broken",
+    "log": "s3://logs/1",
+    "log_excerpt": "at flights/ID/bob.csv",
+}
+HIDDEN = {"log": None, "log_excerpt": None}
+
+
+def tell_failure(view):
+    return {name: view[name] for name in FAILURE}
+
+
+def fail_together(api, *callers, state=UploadState.FAILED):
+    """Let uploads of these callers fail in one batch; answers their ids."""
+    ids = [api.ask_link(caller).body["upload_id"] for caller in callers]
+    for upload_id, caller in zip(ids, callers, strict=True):
+        api.land(upload_id, caller=caller)
+    end(api, claim(api), state, **FAILURE)
+    return ids
+
+
+def test_why_a_batch_failed_is_not_told_to_one_of_its_several_owners(api):
+    alices, _ = fail_together(api, ALICE, BOB)
+    hidden = HIDDEN | {
+        "reason": "its batch (files in it: 2) failed; whoever may view the pipeline flights can see why"
+    }
+    assert tell_failure(api.get(f"/uploads/{alices}").body) == hidden
+    assert [tell_failure(view) for view in api.get("/uploads").body["uploads"]] == [hidden]
+    assert tell_failure(api.get(f"/uploads/{alices}", CAROL).body) == FAILURE
+    viewed = api.get("/uploads?pipeline=flights", CAROL).body["uploads"]
+    assert [tell_failure(view) for view in viewed] == [FAILURE, FAILURE]
+
+
+def test_a_file_that_nobody_asked_a_link_for_is_not_the_callers(api):
+    upload_id = api.ask_link().body["upload_id"]
+    api.land(upload_id)
+    api.drop("flights/dropped.csv")
+    end(api, claim(api), UploadState.FAILED, **FAILURE)
+    assert tell_failure(api.get(f"/uploads/{upload_id}").body) | {"reason": ""} == HIDDEN | {"reason": ""}
+
+
+def test_why_a_batch_failed_is_told_to_its_only_owner(api):
+    upload_id, _ = fail_together(api, ALICE, ALICE)
+    assert tell_failure(api.get(f"/uploads/{upload_id}").body) == FAILURE
+    assert [tell_failure(view) for view in api.get("/uploads").body["uploads"]] == [FAILURE, FAILURE]
+
+
+@pytest.mark.parametrize(("callers", "told"), [((ALICE, BOB), False), ((ALICE, ALICE), True)])
+def test_while_another_attempt_is_to_come_the_same_holds(api, callers, told):
+    upload_id, _ = fail_together(api, *callers, state=UploadState.PENDING)
+    view = api.get(f"/uploads/{upload_id}").body
+    assert (view["state"], view["reason"] == FAILURE["reason"]) == ("PENDING", told)
+    assert "bob" not in str(view) or told
+
+
+def test_what_is_wrong_with_a_file_alone_is_told_to_its_owner(api):
+    upload_id = api.ask_link().body["upload_id"]
+    api.land(upload_id)
+    api.drop("flights/dropped.csv")
+    end(api, claim(api), UploadState.QUARANTINED, reason="no header")
+    assert api.get(f"/uploads/{upload_id}").body["reason"] == "no header"

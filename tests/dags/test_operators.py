@@ -131,7 +131,7 @@ def test_an_invocations_arguments_end_those_of_its_step(services, emr):
     job_flow_id = create(claimed)
     add_step(claimed, job_flow_id)
     (step,) = emr.list_steps(ClusterId=job_flow_id)["Steps"]
-    assert step["Config"]["Args"][-4:] == ["--manifest", claimed["manifest_uri"], "--day", "2013-01-01"]
+    assert step["Config"]["Args"][-4:] == ["--day", "2013-01-01", "--manifest", claimed["manifest_uri"]]
 
 
 def test_an_invocation_and_what_landed_are_two_batches(services):

@@ -167,7 +167,7 @@ def test_the_step_is_one_spark_submit():
             "Args": [
                 *("spark-submit", "--deploy-mode", "cluster"),
                 *("--conf", "spark.a=1", "--conf", "spark.b=x y"),
-                *("s3://a/p.py", "--manifest", "s3://a/m.json", "--mode", "full"),
+                *("s3://a/p.py", "--mode", "full", "--manifest", "s3://a/m.json"),
             ],
         },
     }

@@ -47,6 +47,11 @@ def test_an_input_is_an_object_or_a_folder(place, bucket, key, is_prefix):
     assert (request.bucket, request.key, request.is_prefix) == (bucket, key, is_prefix)
 
 
+@pytest.mark.parametrize("text", ["--mode", "--manifests", "-m", "manifest", "--max=3", "---"])
+def test_what_only_looks_like_the_manifest_is_an_argument(text):
+    assert ask(arguments=[text]).arguments == (text,)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -58,6 +63,10 @@ def test_an_input_is_an_object_or_a_folder(place, bucket, key, is_prefix):
         {"input": f"s3://uploads/{'ü' * 513}"},
         {"arguments": ["a\0b"]},
         {"arguments": [""]},
+        *(
+            {"arguments": ["--day", text]}
+            for text in ("--manifest", "--manifest=s3://b", "--man=x", "--m", "--")
+        ),
         {"arguments": [1]},
         {"arguments": "--day 1"},
         {"arguments": ["a"] * 1001},
@@ -157,7 +166,7 @@ def test_the_room_for_arguments_is_what_emr_leaves(job):
     fitting = ["x" * (told.argument_room - 1), "y"]
     words = build_step(pipeline, batch_id, program, manifest, fitting)["HadoopJarStep"]
     assert len(words["Jar"]) + sum(map(len, words["Args"])) == MAX_STEP_CHARACTERS
-    assert words["Args"][-2:] == fitting
+    assert words["Args"][-4:] == [*fitting, "--manifest", manifest], "of two, argparse takes the last"
     with pytest.raises(BatchFailedError, match="10,241 characters"):
         build_step(pipeline, batch_id, program, manifest, [*fitting, "z"])
 

@@ -172,7 +172,7 @@ def build_step(
     Raises:
         BatchFailedError: Arguments and Spark settings are longer than EMR takes.
     """
-    words = [*_build_submit(pipeline, program, manifest_uri), *arguments]
+    words = _build_submit(pipeline, program, manifest_uri, arguments)
     length = _measure(words)
     if length > MAX_STEP_CHARACTERS:
         message = (
@@ -188,13 +188,16 @@ def build_step(
     }
 
 
-def _build_submit(pipeline: Pipeline, program: ShippedProgram, manifest_uri: str) -> list[str]:
-    arguments = ["spark-submit", "--deploy-mode", "cluster"]
+def _build_submit(
+    pipeline: Pipeline, program: ShippedProgram, manifest_uri: str, added: Sequence[str] = ()
+) -> list[str]:
+    words = ["spark-submit", "--deploy-mode", "cluster"]
     for name, value in sorted(pipeline.job.spark.items()):
-        arguments += ["--conf", f"{name}={value}"]
+        words += ["--conf", f"{name}={value}"]
     if program.py_files:
-        arguments += ["--py-files", ",".join(program.py_files)]
-    return [*arguments, program.uri, "--manifest", manifest_uri, *pipeline.job.arguments]
+        words += ["--py-files", ",".join(program.py_files)]
+    # the manifest last: of an option that is given twice, programs take the last value
+    return [*words, program.uri, *pipeline.job.arguments, *added, "--manifest", manifest_uri]
 
 
 def measure_argument_room(pipeline: Pipeline, artifacts_bucket: str) -> int:

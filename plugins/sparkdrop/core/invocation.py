@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from sparkdrop.core.values import MAX_KEY_BYTES, MAX_NAME_LENGTH
 
+# argparse takes --m for --manifest, and nothing after -- for an option
+_MANIFEST = re.compile(r"--(?:m(?:a(?:n(?:i(?:f(?:e(?:st?)?)?)?)?)?)?(?:=.*)?)?", re.DOTALL)
 _LOCATION = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 _ID_BYTES = 16
 # a role's session has a name of its own each time: arn:aws:sts::<account>:assumed-role/<role>/<session>
@@ -38,6 +40,11 @@ def _check_location(value: str) -> str:
 def _check_argument(value: str) -> str:
     if "\0" in value:
         raise ValueError("no argument of a program can hold the character NUL")
+    if _MANIFEST.fullmatch(value):
+        raise ValueError(
+            f"{value[:20]!r} would stand in the way of the batch's own --manifest: leave out --manifest, "
+            "its abbreviations and a lone --"
+        )
     return value
 
 

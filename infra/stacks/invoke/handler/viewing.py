@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from sparkdrop.aws.batch_owners import BatchOwners
 from sparkdrop.aws.invocation_view import read_invocation
 from sparkdrop.aws.upload_view import list_own_views, list_pipeline_views, read_view
 from sparkdrop.core.access import check_upload, may_view
@@ -12,6 +13,7 @@ from sparkdrop.core.errors import ForbiddenError, UnknownRunError, UnknownUpload
 from sparkdrop.core.uploads import is_upload_id
 
 from .callers import drop_session
+from .failures import find_batch, hide_failure, is_of_a_batch
 from .pages import Cursor, parse_cursor
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class Viewer:
         view = read_view(self._ledger, found, upload_id, seen)
         if view is None or not self._may_see(caller, view["owner"], view["pipeline"]):
             raise _deny(upload_id)
-        return _name_owner(view, caller)
+        return self._tell(view, caller, BatchOwners(self._ledger, self._links))
 
     def list_uploads(self, caller: Caller, filters: Filters) -> tuple[list[View], str | None]:
         """List uploads, the newest first.
@@ -85,7 +87,8 @@ class Viewer:
                 self._ledger, self._links, caller.name, pipeline=filters.pipeline, **narrowed
             )
         cursor = Cursor(following, scope).encode() if following else None
-        return [_name_owner(view, caller) for view in views], cursor
+        owners = BatchOwners(self._ledger, self._links)
+        return [self._tell(view, caller, owners) for view in views], cursor
 
     def find_own(self, caller: Caller, upload_id: str, *, to_upload: bool) -> FoundLink:
         """Find a link of a caller's own, to do something with it.
@@ -121,15 +124,21 @@ class Viewer:
             raise UnknownRunError(f"there is no run {run_id!r}")
         return run
 
+    def _tell(self, view: View, caller: Caller, owners: BatchOwners) -> View:
+        """Name the caller's own as such; why a batch failed may name files that are another caller's."""
+        told = view | ({"owner": _ME} if view["owner"] == caller.name else {})
+        if not is_of_a_batch(view) or self._may_view(caller, view["pipeline"]):
+            return told
+        batch_id = find_batch(view)
+        count, is_own = owners.look_at(batch_id, caller.name) if batch_id else (0, False)
+        return told if is_own else hide_failure(told, count)
+
     def _may_see(self, caller: Caller, owner: str | None, pipeline: str) -> bool:
-        if owner == caller.name:
-            return True
+        return owner == caller.name or self._may_view(caller, pipeline)
+
+    def _may_view(self, caller: Caller, pipeline: str) -> bool:
         known = self._catalog().list_for(caller)
         return any(one.name == pipeline and may_view(one, caller) for one in known)
-
-
-def _name_owner(view: View, caller: Caller) -> View:
-    return view | ({"owner": _ME} if view["owner"] == caller.name else {})
 
 
 def _deny(upload_id: str) -> UnknownUploadError:
