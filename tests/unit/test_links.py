@@ -28,7 +28,7 @@ from sparkdrop.core.routing import Router
 from sparkdrop.core.uploads import first_id_at, is_upload_id
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ID = make_link_id(AT)
+ID = "01KJMMA2G00WEQ5V2RAJCE62JH"
 MIB = 2**20
 
 
