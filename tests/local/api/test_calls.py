@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Api
+    from tests.local.api.running import Api
 
 CONTENT = b"year,month,day\n2013,1,1\n"
 MEBIBYTE = 1024 * 1024

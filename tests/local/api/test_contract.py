@@ -24,7 +24,7 @@ from schemathesis.checks import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Api
+    from tests.local.api.running import Api
 
 CASES = 10_000
 # some operations have few different cases: those that have many make up for them

@@ -17,7 +17,7 @@ from sparkdrop_local.aws.trail import read_trail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Api
+    from tests.local.api.running import Api
 
 DEADLINE_SECONDS = 30
 

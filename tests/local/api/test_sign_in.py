@@ -13,7 +13,7 @@ from sparkdrop_local.api.codes import LIFETIME_SECONDS, Codes, Grant, build_chal
 from sparkdrop_local.api.user_pool import Tokens
 
 if TYPE_CHECKING:
-    from conftest import Api
+    from tests.local.api.running import Api
 
 
 def test_a_sign_in_gives_tokens_of_the_pool_for_this_user_and_request(api: Api) -> None:
