@@ -61,7 +61,7 @@ local: $(INSTALLED) spark ## start AWS, Spark and Airflow on this machine until 
 	$(BIN)/sparkdrop local up $(ARGS)
 
 .PHONY: test
-test: $(INSTALLED) $(CDK_CLI) spark ## run all tests
+test: $(INSTALLED) $(CDK_CLI) spark web browser ## run all tests
 	$(BIN)/pytest $(ARGS)
 
 .PHONY: check
@@ -139,6 +139,11 @@ clean: ## stop the local system and remove all that was installed or made here
 spark: $(INSTALLED)
 	@$(BIN)/python -m sparkdrop_local.java --install
 	@$(BIN)/python -m sparkdrop_local.spark
+
+# Without one all but the page's own tests run, and those say what to install.
+.PHONY: browser
+browser: $(INSTALLED)
+	-@$(BIN)/python -m tests.browser.chromium --install
 
 # The locks are compiled again, from the same paths in another folder: what changes has drifted.
 .PHONY: check-locks
