@@ -170,7 +170,7 @@ check-npm: $(INSTALLED)
 .PHONY: check-web
 check-web: web
 	@$(NPM_WEB) run --silent check
-	@$(NPM_WEB) run --silent budget
+	@$(NPM_WEB) run --silent check-build
 
 .PHONY: cli
 cli: $(CDK_CLI)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import idle, intake, latency, parse, synth
+from bench import api, idle, intake, latency, parse, synth
 from bench.conditions import describe_conditions, read_conditions
 from bench.figures import replace_block
 
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "parse": lambda _: parse.measure(),
         "intake": lambda _: intake.measure(),
         "synth": lambda _: synth.measure(),
+        "api": lambda _: api.measure(),
     }
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(benches)}; all when left out")

@@ -108,7 +108,11 @@ def _run(
 
 
 def _time_imports(home: Path, configs: Path) -> dict[str, float]:
-    timed = _run(home, configs, "p0", "-X", "importtime").stderr
+    return read_imports(_run(home, configs, "p0", "-X", "importtime").stderr)
+
+
+def read_imports(timed: str) -> dict[str, float]:
+    """Read what `-X importtime` has written: seconds by package, the longest first."""
     entries = (match for line in timed.splitlines() if (match := _ENTRY.match(line)))
     return sum_imports((match[2], int(match[1])) for match in entries)
 

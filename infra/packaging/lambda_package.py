@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _REPOSITORY = Path(__file__).parents[2]
 _PLUGINS = _REPOSITORY / "plugins"
 CACHE = _REPOSITORY / ".cache" / "lambda"
+_PARSING = threading.Lock()
 _FORMAT = "1"
 """One more whenever the same inputs shall give another package."""
 
@@ -103,7 +105,12 @@ def find_modules(roots: Iterable[Path]) -> list[Path]:
 
 
 def _list_imports(file: Path) -> Iterator[Path]:
-    for name in _list_names(ast.parse(file.read_text(encoding="utf-8"))):
+    text = file.read_text(encoding="utf-8")
+    # CPython 3.11 counts the depth of trees for all threads together, and fails where two make one at a time:
+    # https://github.com/python/cpython/issues/106905
+    with _PARSING:
+        tree = ast.parse(text)
+    for name in _list_names(tree):
         parts = name.split(".")
         if parts[0] != "sparkdrop":
             continue

@@ -4,6 +4,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.config import Config
 
 from infra.stacks.invoke.handler import clients, services, upload_role
 from infra.stacks.invoke.handler.signing import check_signed, decode_sha256, encode_sha256
@@ -78,6 +79,16 @@ def test_a_signature_that_holds_for_less_or_more_is_never_handed_out(headers, ho
 def test_a_signature_of_version_2_is_never_handed_out():
     with pytest.raises(AssertionError):
         check_signed("https://s3/?AWSAccessKeyId=A&Signature=b&Expires=1", {"Content-Length": "1"})
+
+
+def test_what_is_signed_too_little_is_no_answer(api, monkeypatch):
+    def make_client(session):
+        return session.create_client("s3", config=Config(signature_version="s3"))
+
+    monkeypatch.setattr(upload_role, "make_upload_client", make_client)
+    answer = api.ask_link()
+    assert (answer.status, answer.problem) == (500, "internal")
+    assert api.get("/uploads").body["uploads"] == []
 
 
 @pytest.mark.parametrize("region", ["us-west-2", "eu-central-1"])

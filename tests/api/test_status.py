@@ -61,6 +61,12 @@ def test_what_a_caller_knows_is_not_sent_again(api, known):
     assert first.headers["Cache-Control"] == "private, no-cache"
 
 
+def test_two_headers_of_what_a_caller_knows_are_one_too_many(api):
+    path = f"/uploads/{api.ask_link().body['upload_id']}"
+    answer = api.get(path, multiValueHeaders={"If-None-Match": ['"a"', '"b"']})
+    assert (answer.status, answer.pointers) == (422, ["/if-none-match"])
+
+
 def test_what_has_changed_is_sent(api):
     upload_id = api.ask_link().body["upload_id"]
     tag = api.get(f"/uploads/{upload_id}").headers["ETag"]

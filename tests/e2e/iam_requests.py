@@ -135,6 +135,10 @@ def _build_sqs(account: Account, operation: str, parameters: Mapping[str, Any]) 
     return [Request(f"sqs:{_SQS[operation]}", account.name("sqs", queue))]
 
 
+def _build_sts(_: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
+    return [Request("sts:AssumeRole", parameters["RoleArn"])] if operation == "AssumeRole" else []
+
+
 def _build_dynamodb(account: Account, operation: str, parameters: Mapping[str, Any]) -> list[Request]:
     if operation in _DYNAMODB:
         index = parameters.get("IndexName")
@@ -215,4 +219,5 @@ _SERVICES: dict[str, Callable[[Account, str, Mapping[str, Any]], list[Request]]]
     "emr": _build_emr,
     "s3": _build_s3,
     "sqs": _build_sqs,
+    "sts": _build_sts,
 }

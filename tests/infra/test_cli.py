@@ -130,7 +130,8 @@ def test_findings_are_a_report_and_no_traceback(refusals: tuple[Path, list[str]]
     assert "UnsafeStack/Bucket/Resource" in printed
     assert "AwsSolutions-S10" in printed
     assert "error: the templates have findings: mend or acknowledge each\n" in printed
-    assert str(refusals[0] / "unsafe" / "validation-report.json") in printed
+    # CDK writes the shorter of the absolute and the relative path
+    assert "/unsafe/validation-report.json\n" in printed
     assert "Traceback" not in printed
     assert "program.js" not in printed
 

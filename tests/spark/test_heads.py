@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 
@@ -35,6 +35,7 @@ def test_all_members_of_a_gzip_are_read(heads: ModuleType, parts: list[bytes]) -
 
 @given(names=st.lists(NAME, min_size=1, max_size=6, unique_by=str.casefold))
 def test_a_header_is_read_as_it_was_written(heads: ModuleType, names: list[str]) -> None:
+    assume(heads.RESERVED.isdisjoint(names))
     written = io.StringIO()
     csv.writer(written, escapechar="\\", doublequote=True).writerow(names)
     _, columns = heads.parse_header(written.getvalue() + "1,2\n", {})

@@ -1,4 +1,4 @@
-import { type User, UserManager, WebStorageStateStore } from "oidc-client-ts";
+import { ErrorResponse, type User, UserManager, WebStorageStateStore } from "oidc-client-ts";
 import type { TokenSource } from "./api/client.ts";
 import { ApiProblem } from "./api/problem.ts";
 import type { PageConfig } from "./config.ts";
@@ -98,26 +98,21 @@ export class Session implements TokenSource {
     if (this.#ended) {
       throw signedOut();
     }
-    let problem: ApiProblem;
     try {
       const user = this.#user?.refresh_token ? await this.#manager.signinSilent() : null;
       if (user?.id_token) {
         this.#user = user;
         return user.id_token;
       }
-      problem = signedOut();
     } catch (error) {
-      // oidc-client-ts hands on fetch's TypeError where there was no answer: that is no end of the sign-in
-      problem =
-        error instanceof TypeError || !navigator.onLine
-          ? new ApiProblem(0, "network", "The sign-in could not be reached.")
-          : signedOut();
+      // only the sign-in's own refusal ends it: no answer, or a broken one, may be mended a little later
+      if (!(error instanceof ErrorResponse)) {
+        throw new ApiProblem(0, "network", "The sign-in could not be renewed. Is the network there?");
+      }
     }
-    if (problem.status === 401) {
-      this.#ended = true;
-      this.#onEnd();
-    }
-    throw problem;
+    this.#ended = true;
+    this.#onEnd();
+    throw signedOut();
   }
 }
 

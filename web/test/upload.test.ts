@@ -191,18 +191,21 @@ describe("withRetry", () => {
 
   it("waits for the network without using up a try, and ends when it is told to", async () => {
     vi.stubGlobal("navigator", { onLine: false });
-    const listeners: (() => void)[] = [];
-    vi.stubGlobal("addEventListener", (_: string, listener: () => void) => listeners.push(listener));
-    const task = vi
-      .fn()
-      .mockRejectedValueOnce(new ApiProblem(0, "network", ""))
-      .mockResolvedValue("there");
+    let comeOnline = (): void => undefined;
+    vi.stubGlobal("addEventListener", (_: string, listener: () => void) => {
+      comeOnline = listener;
+    });
+    const task = vi.fn().mockRejectedValue(new ApiProblem(0, "network", ""));
     const waiting = withRetry(task);
-    await vi.advanceTimersByTimeAsync(3_600_000);
-    expect(task).toHaveBeenCalledTimes(1);
-    for (const listener of listeners) {
-      listener();
+    const outages = RETRY_DELAYS.length + 2;
+    for (let outage = 1; outage <= outages; outage += 1) {
+      await vi.advanceTimersByTimeAsync(3_600_000);
+      expect(task).toHaveBeenCalledTimes(outage);
+      comeOnline();
     }
+    task.mockResolvedValue("there");
+    await vi.advanceTimersByTimeAsync(0);
+    comeOnline();
     expect(await waiting).toBe("there");
 
     const control = new AbortController();

@@ -72,20 +72,22 @@ function Parts() {
 }
 
 function CatalogState({ problem, onRetry }: { problem: ApiProblem | null; onRetry: () => void }) {
-  if (!problem) {
-    return (
-      <p class="loading" role="status">
-        Loading the pipelines…
-      </p>
-    );
-  }
   return (
-    <div class="notice bad" role="alert">
-      <p>The pipelines could not be loaded. {problem.message}</p>
-      <button type="button" class="button" onClick={onRetry}>
-        Try again
-      </button>
-    </div>
+    <section>
+      <h1>Upload files</h1>
+      {problem ? (
+        <div class="notice bad" role="alert">
+          <p>The pipelines could not be loaded. {problem.message}</p>
+          <button type="button" class="button" onClick={onRetry}>
+            Try again
+          </button>
+        </div>
+      ) : (
+        <p class="loading" role="status">
+          Loading the pipelines…
+        </p>
+      )}
+    </section>
   );
 }
 

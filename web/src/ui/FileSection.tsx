@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { tally, tellTally, type Way } from "../status/words.ts";
 import type { FileItem } from "../upload/item.ts";
@@ -25,16 +25,20 @@ export function FileSection() {
   const sieve = useSignal<Sieve>("all");
   const title = useRef<HTMLHeadingElement>(null);
   const items = engine.items.value;
+  // as text, which is the same as long as the same files stand there: the list is made anew only when it changes
+  const shownKeys = useComputed(() =>
+    engine.items.value
+      .filter((item) => sieve.value === "all" || tally([item.way.value])[sieve.value] > 0)
+      .map(({ key }) => key)
+      .join(" "),
+  );
+  const shown = new Set(shownKeys.value.split(" "));
   if (items.length === 0) {
     return null;
   }
   // the button that was pressed has nothing left to do; without files there is no title either
   const keepFocus = (): void =>
     (engine.items.peek().length ? title.current : document.getElementById("main"))?.focus();
-  const shown =
-    sieve.value === "all"
-      ? items
-      : items.filter((item) => tally([item.way.value])[sieve.value as "ready"] > 0);
   return (
     <section aria-labelledby="files-title">
       <div class="section-head">
@@ -56,11 +60,9 @@ export function FileSection() {
       )}
       <TrackHead />
       <ul class="rows" aria-labelledby="files-title">
-        {shown.map((item) => (
-          <FileRow key={item.key} item={item} />
-        ))}
+        {items.map((item) => shown.has(item.key) && <FileRow key={item.key} item={item} />)}
       </ul>
-      {shown.length === 0 && <p class="quiet-text empty">No file stands there now.</p>}
+      {shownKeys.value === "" && <p class="quiet-text empty">No file stands there now.</p>}
     </section>
   );
 }

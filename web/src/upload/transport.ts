@@ -71,23 +71,38 @@ export class Transport {
   /** Send files. Those that go in parts have their uploadId and partSize. */
   send(items: FileItem[]): void {
     for (const item of items) {
-      const meta = { itemKey: item.key, relativePath: item.key }; // makes its id in Uppy unlike all others
       this.#items.set(item.key, item);
-      const { name, type } = item.file;
-      const id = this.#uppy.addFile({ name, type: type || UNKNOWN_TYPE, data: item.file, meta });
-      this.#uppyIds.set(item, id);
-      const uploadId = item.uploadId.peek();
-      if (item.partSize !== null && uploadId) {
-        this.#partSizes.set(item.file, item.partSize);
-        this.#uppy.setFileState(id, { s3Multipart: { uploadId, key: uploadId } } as Partial<Sent>);
-      }
     }
-    // each file's end comes as an event
+    // in one call: each call copies Uppy's whole state
+    this.#uppy.addFiles(
+      items.map(({ key, file }) => ({
+        name: file.name,
+        type: file.type || UNKNOWN_TYPE,
+        data: file,
+        meta: { itemKey: key, relativePath: key }, // the path makes its id in Uppy unlike all others
+      })),
+    );
+    for (const { id, meta } of this.#uppy.getFiles()) {
+      this.#prepare(id, this.#items.get(meta.itemKey));
+    }
     this.#uppy.upload().catch((error) => {
       for (const item of items) {
         this.#fail(item, toProblem(error));
       }
     });
+  }
+
+  #prepare(id: string, item: FileItem | undefined): void {
+    if (!item || this.#uppyIds.has(item)) {
+      return;
+    }
+    this.#uppyIds.set(item, id);
+    const uploadId = item.uploadId.peek();
+    if (item.partSize !== null && uploadId) {
+      this.#partSizes.set(item.file, item.partSize);
+      // Uppy takes it for one of an earlier visit, and asks first which parts are there
+      this.#uppy.setFileState(id, { s3Multipart: { uploadId, key: uploadId } } as Partial<Sent>);
+    }
   }
 
   /** Stop or go on with a file's requests. */
@@ -140,9 +155,11 @@ export class Transport {
 
   #fail(item: FileItem, problem: ApiProblem): void {
     if (this.#items.has(item.key)) {
-      this.#items.delete(item.key);
-      this.#events.onProblem(item, problem);
-      queueMicrotask(() => this.remove(item));
+      this.#items.delete(item.key); // a second error of the same file says nothing new
+      queueMicrotask(() => {
+        this.remove(item);
+        this.#events.onProblem(item, problem); // which may send it again
+      });
     }
   }
 

@@ -1,1 +1,1 @@
-"""What runs in the function of ``POST /invoke``; the package holds this folder as ``handler``."""
+"""What runs in the API's functions; the package holds this folder as ``handler``."""

@@ -20,12 +20,13 @@ _GATEWAY = {
     504: ["timeout", "unavailable"],
 }
 _OF_ALL = ("caller-unknown", "internal")
+_RETRY_AFTER = {
+    "Retry-After": {"description": "seconds to wait before asking again", "schema": {"type": "integer"}}
+}
 _TAG_HEADERS = {
     "ETag": {"description": "what If-None-Match takes", "schema": {"type": "string"}},
-    "Retry-After": {
-        "description": "seconds to wait before asking again; none once nothing new is to come",
-        "schema": {"type": "integer", "minimum": 1},
-    },
+    # none once nothing new is to come
+    **_RETRY_AFTER,
 }
 
 
@@ -61,6 +62,7 @@ def _describe_problems(*names: str) -> dict[int, Any]:
         status: {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(sorted(kinds[status]))}",
             "content": {CONTENT_TYPE: {"model": ProblemDocument}},
+            **({"headers": _RETRY_AFTER} if status == HTTPStatus.TOO_MANY_REQUESTS else {}),
         }
         for status in sorted(kinds)
     }

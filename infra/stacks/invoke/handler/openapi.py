@@ -22,6 +22,9 @@ _BODIES = {
     "createUpload": (NewUpload, True),
     "completeUpload": (Nothing, False),
 }
+# what `Invocation` checks by itself, and so does not tell
+_INPUT = {"pattern": "^s3://[^/]+/.+", "description": "one object, or with a / at its end a folder"}
+_INVOCATION = {"pipeline": "flights", "input": "s3://uploads/flights/2026/", "idempotency_key": "2026-again"}
 # Powertools' own errors, which are never answered
 _FOREIGN = ("ValidationError", "HTTPValidationError", "ResponseValidationError")
 _SCHEMES = {
@@ -66,6 +69,8 @@ def build_document(app: APIGatewayRestResolver, version: str) -> dict[str, Any]:
     bodies = [(model, "validation") for model, _ in _BODIES.values()]
     _, found = models_json_schema(bodies, ref_template=_REFERENCES)  # type: ignore[arg-type]  # of literals
     schemas.update(found["$defs"])
+    schemas["Invocation"]["properties"]["input"] |= _INPUT
+    schemas["Invocation"]["examples"] = [_INVOCATION]
     for path in document["paths"].values():
         for operation in path.values():
             _complete_operation(operation)

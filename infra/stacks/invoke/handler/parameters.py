@@ -45,7 +45,8 @@ Since = Annotated[
 ]
 Limit = Annotated[int, Query(ge=1, le=100, description="at most so many")]
 CursorText = Annotated[
-    str | None, Query(min_length=1, max_length=_MAX_CURSOR, description="what the last page has answered")
+    str | None,
+    Query(pattern="^[A-Za-z0-9_-]+$", max_length=_MAX_CURSOR, description="what the last page has answered"),
 ]
 PartsAsked = Annotated[
     list[Annotated[str, StringConstraints(pattern="^[1-9][0-9]{0,4}:[0-9a-fA-F]{64}$")]],

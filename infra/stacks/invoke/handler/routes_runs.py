@@ -63,7 +63,7 @@ def invoke() -> Response[Any]:
     summary="See how a run stands",
     operation_id="getRun",
     tags=["run"],
-    responses=describe(Run, "unknown-run", "not-published", tagged=True),
+    responses=describe(Run, "unknown-run", "invalid-request", "not-published", tagged=True),
 )
 def get_run(id: RunId, if_none_match: Known = None) -> Response[Any]:  # noqa: A002 - as the API names it
     """See how a run stands, and in which batches its files are."""

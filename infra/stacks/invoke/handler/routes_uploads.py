@@ -48,7 +48,7 @@ def list_uploads(
     summary="See how an upload stands",
     operation_id="getUpload",
     tags=["status"],
-    responses=describe(Upload, "unknown-upload", "not-published", tagged=True),
+    responses=describe(Upload, "unknown-upload", "invalid-request", "not-published", tagged=True),
 )
 def get_upload(id: UploadId, if_none_match: Known = None) -> Response[Any]:  # noqa: A002 - as the API names it
     """See how an upload stands, from its link to the result of its pipeline."""

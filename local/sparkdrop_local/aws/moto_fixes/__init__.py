@@ -12,6 +12,7 @@ from sparkdrop_local.aws.moto_fixes import (
     managed_policies,
     s3_checksums,
     s3_events,
+    s3_form_bodies,
     s3_multipart,
 )
 
@@ -19,6 +20,7 @@ from sparkdrop_local.aws.moto_fixes import (
 def apply_fixes() -> None:
     """Mend moto in this process; a second call changes nothing."""
     s3_events.apply()
+    s3_form_bodies.apply()
     s3_multipart.apply()
     bucket_logging.apply()
     bucket_notifications.apply()
