@@ -145,6 +145,11 @@ spark: $(INSTALLED)
 browser: $(INSTALLED)
 	-@$(BIN)/python -m tests.browser.chromium --install
 
+# The README's picture of the page.
+.PHONY: screenshot
+screenshot: $(INSTALLED) web browser
+	SPARKDROP_SCREENSHOT=$(CURDIR)/docs $(BIN)/pytest tests/browser/test_screenshot.py
+
 # The locks are compiled again, from the same paths in another folder: what changes has drifted.
 .PHONY: check-locks
 check-locks: $(INSTALLED)

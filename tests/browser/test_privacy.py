@@ -41,7 +41,7 @@ def test_nobody_sees_the_uploads_of_another_but_who_may_by_the_pipeline(
         assert api.call(method, f"/uploads/{upload_id}{path}", token=token).status_code == 404
 
     of_eve = begin_visit().sign_in(eve)
-    expect(of_eve.page.get_by_text("No uploads are like that.")).to_be_visible()
+    expect(of_eve.page.get_by_text("Nothing has been uploaded yet.")).to_be_visible()
     of_eve.page.get_by_label("Pipeline").select_option("claims")
     seen = of_eve.past.filter(has_text=file.name)
     expect(seen).to_contain_text("by cognito:")
