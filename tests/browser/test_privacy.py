@@ -52,6 +52,7 @@ def test_a_pipeline_of_others_is_not_there(begin_visit: Callable[..., Visit], ap
     visit = begin_visit().sign_in(invite(api, "bob"))
     expect(visit.page.get_by_role("radio", name="flights")).to_be_visible()
     expect(visit.page.get_by_role("radio", name="payroll")).to_have_count(0)
+    expect(visit.page.get_by_role("radio", name="planes_daily")).to_have_count(0)  # it hears of no upload
     of_paymaster = begin_visit().sign_in(invite(api, "pat", "paymasters"))
     expect(of_paymaster.page.get_by_role("radio", name="payroll")).to_be_visible()
 
