@@ -59,11 +59,6 @@ export class PollScheduler {
     }
   }
 
-  unwatch(uploadId: string): void {
-    this.#watched.delete(uploadId);
-    this.#plan();
-  }
-
   /** Ask again at once: somebody looks at the page again, or the network is back. */
   wake(): void {
     this.#failures = 0;

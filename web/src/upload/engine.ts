@@ -5,12 +5,14 @@ import type { Limits, Pipeline } from "../api/types.ts";
 import type { Views } from "../status/views.ts";
 import { findRefusal } from "./checks.ts";
 import { FileItem } from "./item.ts";
+import { hasArrived, isCompleted, isConflict, isGone, isOver } from "./landing.ts";
 import { needsParts } from "./parts.ts";
+import { PutProblem } from "./put.ts";
 import { isSameFile, type Remembered, type RememberedUploads } from "./remembered.ts";
 import { withRetry } from "./retry.ts";
 import { Transport } from "./transport.ts";
 
-/** A link that ran out is replaced so often before somebody is told. */
+/** A link or an upload that is over is replaced so often before somebody is told. */
 const MOST_RENEWALS = 3;
 
 /** A file that was not taken, and why. */
@@ -82,6 +84,7 @@ export class UploadEngine {
   resume(item: FileItem): void {
     if (item.phase.peek() === "paused") {
       item.phase.value = "uploading";
+      item.renewals = 0;
       this.#transport.setPaused(item, false);
     }
   }
@@ -98,6 +101,7 @@ export class UploadEngine {
   retry(item: FileItem): void {
     if (item.phase.peek() === "broken" || item.isCancelled) {
       item.problem.value = null;
+      item.renewals = 0;
       if (item.isCancelled) {
         item.reset();
       }
@@ -128,9 +132,13 @@ export class UploadEngine {
         .peek()
         .map((found) => (found.entry === entry ? { entry, receivedBytes } : found));
     } catch (error) {
-      if (isGone(toProblem(error))) {
+      const problem = toProblem(error);
+      if (isOver(problem)) {
         this.#dropInterrupted(entry.upload_id);
-        this.#remembered.forget(entry.upload_id);
+        // a completed one stays remembered: its file, dropped again, is not sent again
+        if (!isConflict(problem) || !(await isCompleted(this.#api, entry.upload_id).catch(() => true))) {
+          this.#remembered.forget(entry.upload_id);
+        }
       }
     }
   }
@@ -190,12 +198,17 @@ export class UploadEngine {
     this.#remembered.add({ upload_id, pipeline, name, size, lastModified, part_size, expires_at });
   }
 
+  /** Whether a file goes on with an upload of an earlier visit; one that is completed has only to be heard of. */
   async #isThere(uploadId: string): Promise<boolean> {
     try {
       await withRetry(() => this.#api.readParts(uploadId));
       return true;
     } catch (error) {
-      if (isGone(toProblem(error))) {
+      const problem = toProblem(error);
+      if (isConflict(problem)) {
+        return true;
+      }
+      if (isGone(problem)) {
         this.#remembered.forget(uploadId);
         this.#dropInterrupted(uploadId);
         return false;
@@ -216,17 +229,37 @@ export class UploadEngine {
 
   #break(item: FileItem, problem: ApiProblem): void {
     const uploadId = item.uploadId.peek();
-    if (uploadId && (isGone(problem) || problem.kind === "expired")) {
-      this.#remembered.forget(uploadId);
-      item.reset();
-      if (item.renewals < MOST_RENEWALS) {
-        item.renewals += 1;
-        this.#start([item]);
-        return;
+    if (uploadId && isOver(problem) && item.renewals < MOST_RENEWALS) {
+      item.renewals += 1;
+      item.phase.value = "queued";
+      if (problem instanceof PutProblem && item.partSize !== null) {
+        this.#start([item]); // the link of a part ran out, not the upload
+      } else {
+        void this.#renew(item, uploadId, problem);
       }
+      return;
     }
     item.problem.value = problem;
     item.phase.value = "broken";
+  }
+
+  /** Send a file another way, unless it has arrived already. */
+  async #renew(item: FileItem, uploadId: string, problem: ApiProblem): Promise<void> {
+    const isLeft = (): boolean => item.isCancelled || item.uploadId.peek() !== uploadId;
+    const arrival = hasArrived(this.#api, uploadId, problem, item.unheard);
+    const arrived = await arrival.catch((error: unknown) => toProblem(error));
+    if (isLeft()) {
+      return; // cancelled meanwhile, and maybe begun anew
+    }
+    if (arrived === true) {
+      this.#finish(item);
+    } else if (arrived === false) {
+      this.#remembered.forget(uploadId);
+      item.reset();
+      this.#start([item]);
+    } else {
+      this.#break(item, arrived);
+    }
   }
 
   #retryUnreached(): void {
@@ -257,9 +290,4 @@ export class UploadEngine {
     );
     return isDouble ? "This file is on its way already." : null;
   }
-}
-
-/** Whether an upload is over for good, so that a new one has to be made. */
-function isGone({ status, kind }: ApiProblem): boolean {
-  return status === 404 || status === 410 || (status === 409 && kind !== "incomplete");
 }

@@ -27,7 +27,9 @@ export class FileItem {
   partSize: number | null = null;
   /** SHA-256 by part number, of parts that this visit has read */
   readonly hashes = new Map<number, string>();
-  /** how often an expired link was replaced unasked */
+  /** whether a PUT by the link ended without S3's answer, so that it may have got through */
+  unheard = false;
+  /** how often a link or an upload that was over was replaced unasked */
   renewals = 0;
 
   constructor(file: File, pipeline: string, views: Views) {
@@ -61,6 +63,7 @@ export class FileItem {
   /** Forget the link or the multipart upload: the next try asks for a new one. */
   reset(): void {
     this.link = null;
+    this.unheard = false;
     this.uploadId.value = null;
     this.partSize = null;
     this.hashes.clear();

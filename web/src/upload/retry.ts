@@ -23,7 +23,8 @@ export async function withRetry<T>(task: () => Promise<T>, signal?: AbortSignal)
   }
 }
 
-function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
+/** Pause; the signal ends it with its reason. */
+export function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener(

@@ -1,11 +1,11 @@
 import AwsS3, { type AwsBody } from "@uppy/aws-s3";
 import Uppy, { type UppyFile } from "@uppy/core";
 import type { ApiClient } from "../api/client.ts";
-import { type ApiProblem, toProblem } from "../api/problem.ts";
+import { ApiProblem, toProblem } from "../api/problem.ts";
 import { hashBlob, Turnstile } from "./hashing.ts";
 import type { FileItem } from "./item.ts";
 import { needsParts, partRange } from "./parts.ts";
-import { putBody } from "./put.ts";
+import { PutProblem, putBody } from "./put.ts";
 import { withRetry } from "./retry.ts";
 import { PartSigner } from "./signer.ts";
 
@@ -164,7 +164,11 @@ export class Transport {
   }
 
   async #link(item: FileItem, signal?: AbortSignal) {
-    if (!item.link || Date.parse(item.link.expires_at) - Date.now() < SPARE_MILLISECONDS) {
+    if (item.link && Date.parse(item.link.expires_at) - Date.now() < SPARE_MILLISECONDS) {
+      // what was sent by it may have arrived unheard: who replaces it asks first
+      throw new ApiProblem(410, "expired", "The time for this upload is over.");
+    }
+    if (!item.link) {
       const { file, pipeline } = item;
       item.phase.value = "checking";
       const sha256 = await this.#turnstile.pass(() => hashBlob(file));
@@ -233,8 +237,24 @@ export class Transport {
     signal?: AbortSignal,
   ) {
     const tell = (loaded: number): void => onProgress({ loaded, lengthComputable: true });
-    await withRetry(() => putBody({ url, headers, body, onProgress: tell, signal }), signal);
+    const put = async (): Promise<void> => {
+      try {
+        await putBody({ url, headers, body, onProgress: tell, signal });
+      } catch (error) {
+        this.#noteEnd(url, error);
+        throw error;
+      }
+    };
+    await withRetry(put, signal);
     onComplete(""); // the API completes by S3's own list of parts, so that no ETag has to be readable here
     return { ETag: "" };
+  }
+
+  /** Keep in mind that a file's PUT ended without a verdict of S3. */
+  #noteEnd(url: string, error: unknown): void {
+    const item = [...this.#items.values()].find(({ link }) => link?.url === url);
+    if (item && !(error instanceof PutProblem && !error.passes)) {
+      item.unheard = true;
+    }
   }
 }
