@@ -61,7 +61,7 @@ local: $(INSTALLED) spark web ## start AWS, Spark and Airflow on this machine un
 	$(BIN)/sparkdrop local up $(ARGS)
 
 .PHONY: test
-test: $(INSTALLED) $(CDK_CLI) spark ## run all tests
+test: $(INSTALLED) $(CDK_CLI) spark web browser ## run all tests
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 .PHONY: check
@@ -139,6 +139,16 @@ clean: ## stop the local system and remove all that was installed or made here
 spark: $(INSTALLED)
 	@$(BIN)/python -m sparkdrop_local.java --install
 	@$(BIN)/python -m sparkdrop_local.spark
+
+# Without one all but the page's own tests run, and those say what to install.
+.PHONY: browser
+browser: $(INSTALLED)
+	-@$(BIN)/python -m tests.browser.chromium --install
+
+# The README's picture of the page.
+.PHONY: screenshot
+screenshot: $(INSTALLED) web browser
+	SPARKDROP_SCREENSHOT=$(CURDIR)/docs $(BIN)/pytest tests/browser/test_screenshot.py
 
 # The locks are compiled again, from the same paths in another folder: what changes has drifted.
 .PHONY: check-locks

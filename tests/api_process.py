@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,9 +24,10 @@ import httpx
 from sparkdrop_local.processes import pick_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SHIPPED = REPOSITORY / "include" / "emr_configs"
 USER = "demo@sparkdrop.local"
 PASSWORD = "correct-Horse-battery-1"
 READY_SECONDS = 120  # cold templates and a busy machine; 3 seconds otherwise
@@ -177,12 +179,11 @@ def answers(address: str) -> bool:
 
 
 @contextmanager
-def run_api(home: Path) -> Iterator[Api]:
-    """Run the AWS emulation and the API with the shipped pipelines until they are not needed any more."""
+def run_api(home: Path, pipelines: Iterable[Path] = (SHIPPED,)) -> Iterator[Api]:
+    """Run the AWS emulation and the API with these folders' pipelines until they are not needed any more."""
     configs = home / "configs"
-    configs.mkdir()
-    for file in (REPOSITORY / "include" / "emr_configs").iterdir():
-        (configs / file.name).write_bytes(file.read_bytes())
+    for folder in pipelines:
+        shutil.copytree(folder, configs, dirs_exist_ok=True)
     login = json.dumps({"user": USER, "password": PASSWORD})
     ready, port = home / "aws.json", pick_port()
     origin = f"http://127.0.0.1:{port}"

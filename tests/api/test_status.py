@@ -188,8 +188,8 @@ def test_pipelines_are_told_with_what_a_caller_may_do(api):
     may = {one["name"]: (one["may_upload"], one["may_view"]) for one in told["pipelines"]}
     assert may == {
         "flights": (False, True),
-        "listed": (True, False),
-        "partner": (True, False),
+        "listed": (False, False),
+        "partner": (False, False),
         "weather": (True, False),
     }
     flights = told["pipelines"][0]

@@ -38,7 +38,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     try:
         assert up.returncode == 0, up.stderr + up.stdout
         values = run_sparkdrop("local", "env", "--home", str(home), "--json")
-        running = System(home, json.loads(values.stdout), json.loads(up.stdout)["login"])
+        told = json.loads(up.stdout)
+        running = System(home, json.loads(values.stdout), told["login"], told["api"])
         running.s3.create_bucket(Bucket="partner-exports")
         yield running
     finally:

@@ -71,6 +71,7 @@ class System:
     home: Path
     environment: dict[str, str]
     login: dict[str, str]
+    api: dict[str, str]
     _token: str | None = field(default=None, repr=False)
 
     @cached_property

@@ -116,18 +116,22 @@ def make_link_id(at: datetime) -> str:
     return str(ULID(milliseconds.to_bytes(6, "big") + secrets.token_bytes(10)))
 
 
+def takes_links(pipeline: CatalogPipeline, uploads_bucket: str) -> bool:
+    """Whether files come to a pipeline through the uploads bucket, and it hears of them."""
+    return pipeline.arrival.mode == "events" and pipeline.arrival.bucket in {None, uploads_bucket}
+
+
 def check_uploadable(pipeline: CatalogPipeline, uploads_bucket: str) -> None:
     """Check that files come to a pipeline through the uploads bucket, and that it hears of them.
 
     Raises:
         LinkRefusedError: they do not.
     """
-    arrival = pipeline.arrival
-    if arrival.mode != "events" or arrival.bucket not in {None, uploads_bucket}:
+    if not takes_links(pipeline, uploads_bucket):
         raise LinkRefusedError(
             "pipeline",
             f"{pipeline.name} takes no uploads through the API: it looks for its files elsewhere "
-            f"(arrival.mode: {arrival.mode})",
+            f"(arrival.mode: {pipeline.arrival.mode})",
         )
 
 

@@ -46,7 +46,7 @@ export function App({ config, session }: Props) {
         </div>
       </header>
       <Banners session={session} />
-      <main id="main" class="page">
+      <main id="main" class="page" tabIndex={-1}>
         {services ? (
           <ServicesContext.Provider value={services}>
             <Parts />

@@ -36,6 +36,9 @@ export function FileSection() {
   if (items.length === 0) {
     return null;
   }
+  // the button that was pressed has nothing left to do; without files there is no title either
+  const keepFocus = (): void =>
+    (engine.items.peek().length ? title.current : document.getElementById("main"))?.focus();
   return (
     <section aria-labelledby="files-title">
       <div class="section-head">
@@ -43,7 +46,7 @@ export function FileSection() {
           This visit
         </h2>
         <TallyLine items={items} />
-        <ListActions items={items} onCleared={() => title.current?.focus()} />
+        <ListActions items={items} onCleared={keepFocus} />
       </div>
       {items.length >= FEW && (
         <Choices

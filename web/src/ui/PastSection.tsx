@@ -66,18 +66,26 @@ export function PastSection() {
           </button>
         </form>
       </div>
-      <TrackHead />
+      {list.ids.length > 0 && <TrackHead />}
       <ul class="rows" aria-labelledby="past-title">
         {list.ids.map((uploadId) => (
           <PastRow key={uploadId} uploadId={uploadId} />
         ))}
       </ul>
-      <PastFoot {...list} />
+      <PastFoot {...list} isSifted={Object.values(filters.value).some(Boolean)} />
     </section>
   );
 }
 
-function PastFoot({ ids, isLoading, failure, hasMore, more, reload }: Pages) {
+function PastFoot({
+  ids,
+  isLoading,
+  isSifted,
+  failure,
+  hasMore,
+  more,
+  reload,
+}: Pages & { isSifted: boolean }) {
   if (failure) {
     return (
       <div class="notice bad" role="alert">
@@ -89,7 +97,8 @@ function PastFoot({ ids, isLoading, failure, hasMore, more, reload }: Pages) {
     );
   }
   if (ids.length === 0) {
-    return <p class="quiet-text empty">{isLoading ? "Loading…" : "No uploads are like that."}</p>;
+    const words = isSifted ? "No uploads are like that." : "Nothing has been uploaded yet.";
+    return <p class="quiet-text empty">{isLoading ? "Loading…" : words}</p>;
   }
   return hasMore ? (
     <button type="button" class="button more" disabled={isLoading} onClick={more}>

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from sparkdrop.core.access import may_upload, may_view
-from sparkdrop.core.links import SINGLE_MAX_BYTES
+from sparkdrop.core.links import SINGLE_MAX_BYTES, takes_links
 
 from .answers import JSON, answer
 from .documenting import describe
@@ -30,6 +30,7 @@ def list_pipelines() -> Response[Any]:
     """List the pipelines that the caller may upload to or view, and how far it may go."""
     caller = identify(router.current_event)
     services = get_services()
+    bucket = services.places.uploads_bucket
     found = [
         PipelineView(
             name=pipeline.name,
@@ -37,7 +38,7 @@ def list_pipelines() -> Response[Any]:
             patterns=list(pipeline.arrival.keys),
             format=pipeline.format,
             max_bytes=pipeline.upload.max_bytes,
-            may_upload=may_upload(pipeline, caller),
+            may_upload=may_upload(pipeline, caller) and takes_links(pipeline, bucket),
             may_view=may_view(pipeline, caller),
         )
         for pipeline in services.read_catalog().list_for(caller)
