@@ -33,7 +33,7 @@ from .upload_models import (
 router = Router()  # type: ignore[no-untyped-call]  # Powertools leaves it without types
 _OF_A_NEW_ONE = (
     *("unknown-pipeline", "forbidden", "invalid-request", "refused", "too-large", "quota-exceeded"),
-    "not-published",
+    *("busy", "not-published"),
 )
 _OF_AN_OWN_ONE = ("unknown-upload", "unknown-pipeline", "forbidden", "conflict", "not-published")
 
@@ -155,7 +155,9 @@ def get_parts(id: UploadId, part: PartsAsked = []) -> Response[Any]:  # noqa: A0
     summary="Make one object of the parts",
     operation_id="completeUpload",
     tags=["upload"],
-    responses=describe(Upload, "malformed", *_OF_AN_OWN_ONE, "expired", "incomplete", "invalid-request"),
+    responses=describe(
+        Upload, "malformed", *_OF_AN_OWN_ONE, "expired", "incomplete", "invalid-request", "busy"
+    ),
 )
 def complete_upload(id: UploadId) -> Response[Any]:  # noqa: A002 - as the API names it
     """Make one object of the parts; asking again is harmless."""
@@ -173,7 +175,9 @@ def complete_upload(id: UploadId) -> Response[Any]:  # noqa: A002 - as the API n
     operation_id="cancelUpload",
     tags=["upload"],
     responses=describe(
-        None, "unknown-upload", "forbidden", "conflict", "not-published", status=HTTPStatus.NO_CONTENT
+        None,
+        *("unknown-upload", "forbidden", "conflict", "busy", "not-published"),
+        status=HTTPStatus.NO_CONTENT,
     ),
 )
 def cancel_upload(id: UploadId) -> Response[Any]:  # noqa: A002 - as the API names it

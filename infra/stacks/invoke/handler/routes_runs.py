@@ -38,7 +38,7 @@ def get_invoker() -> Invoker:
     responses=describe(
         InvocationAccepted,
         *("malformed", "unknown-pipeline", "forbidden", "conflict", "invalid-request", "refused"),
-        "not-published",
+        *("busy", "not-published"),
         status=HTTPStatus.ACCEPTED,
     ),
 )
