@@ -328,3 +328,18 @@ def test_a_viewers_list_has_each_upload_once_and_as_it_is_read(api, many):
     assert len({view["upload_id"] for view in views}) == len(views) == 24
     for view in views[-4:]:
         assert view | {"history": api.read(view["upload_id"])["history"]} == api.read(view["upload_id"])
+
+
+def test_an_id_that_somebody_made_up_reads_no_inbox_to_its_end(api, ledger):
+    ledger.record("flights", [make_entry(number) for number in range(40)])
+    scanned = []
+    ledger.table.client.meta.events.register(
+        "after-call.dynamodb.Query", lambda parsed, **_: scanned.append(parsed["ScannedCount"])
+    )
+    waiting = make_entry(7).upload_id
+    assert api.read(waiting)["state"] == "PENDING"
+    assert sum(scanned) == 1
+    scanned.clear()
+    assert api.read(make_entry(99).upload_id) is None
+    assert sum(scanned) == 0
+    assert len(scanned) == len(PIPELINES) + 1

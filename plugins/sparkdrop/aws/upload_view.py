@@ -77,19 +77,19 @@ def read_view(
     Args:
         ledger: the ledger.
         found: the link of that id, where there is one.
-        upload_id: a link's id, or the ledger's id of an upload.
+        upload_id: a link's id, or the ledger's id of an upload, as the ledger tells it.
         pipelines: the names of all pipelines: what was never claimed lies in one of their inboxes.
     """
     item: Item | None = None
     if found is None:
-        item = read_item(ledger, upload_id, pipelines) if is_upload_id(upload_id) else None
+        # anybody may ask for any id, and an inbox may be long
+        item = read_item(ledger, upload_id, pipelines, exactly=True) if is_upload_id(upload_id) else None
         if item is None:
             return None
         found = _find_links(Links(ledger.table, ledger.now), [item]).get(_place(item))
     elif found.landing:
-        # by name first: who follows an upload asks every second, and an inbox may be long
         item = _read_landed(ledger, [found]).get(upload_identity(found.landing)) or read_item(
-            ledger, found.landing, pipelines
+            ledger, found.landing, pipelines, exactly=True
         )
     heads = read_heads(ledger, [item]) if item else {}
     view = _build(found, item, _find_head(heads, item), ledger.now())
