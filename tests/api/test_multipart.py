@@ -1,12 +1,15 @@
 """Uploads in parts, through the calls."""
 
 import hashlib
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 
 from infra.stacks.invoke.handler import clients, services
+from sparkdrop.aws import links
+from sparkdrop.core.errors import BusyError
 
 from .conftest import ACCOUNT, ALICE
 
@@ -86,9 +89,29 @@ def test_parts_are_asked_for_again_hours_later(api, clock):
 def test_after_its_time_nothing_is_added(api, clock):
     upload_id = api.begin().body["upload_id"]
     clock.move(hours=25)
-    for answer in (ask_parts(api, upload_id, 1), complete(api, upload_id)):
-        assert (answer.status, answer.problem) == (410, "expired")
+    answer = ask_parts(api, upload_id, 1)
+    assert (answer.status, answer.problem) == (410, "expired")
     assert api.get(f"/uploads/{upload_id}").body["state"] == "EXPIRED"
+    assert complete(api, upload_id).problem == "incomplete"
+
+
+def test_what_was_sent_in_time_is_completed_after_it(api, clock):
+    upload_id = api.begin().body["upload_id"]
+    send_parts(api, upload_id, 1, 2, 3)
+    clock.move(hours=25)
+    answer = complete(api, upload_id)
+    assert (answer.status, answer.body["state"]) == (200, "PENDING")
+    clock.move(minutes=61)
+    assert api.get(f"/uploads/{upload_id}").body["state"] == "EXPIRED", "its event never came"
+    assert complete(api, upload_id).status == 200
+
+
+def test_a_stage_says_how_long_parts_may_be_added(api, clock, monkeypatch):
+    monkeypatch.setenv("SPARKDROP_MULTIPART_SECONDS", "7200")
+    begun = api.begin().body
+    assert begun["expires_at"] == (clock() + timedelta(hours=2)).isoformat()
+    clock.move(hours=2, seconds=1)
+    assert ask_parts(api, begun["upload_id"], 1).problem == "expired"
 
 
 def test_letting_go_lets_go_of_the_parts(api):
@@ -110,9 +133,22 @@ def test_what_is_completed_is_not_let_go_of(api):
 
 
 def test_what_the_day_has_no_room_for_leaves_nothing_in_the_bucket(api, monkeypatch):
-    monkeypatch.setenv("SPARKDROP_DAILY_BYTES", "1000")
+    monkeypatch.setenv("SPARKDROP_DAILY_BYTES", str(SIZE + 1))
+    assert api.ask_link().status == 200
     answer = api.begin()
     assert (answer.status, answer.problem) == (429, "quota-exceeded")
+    answer = api.begin(size=SIZE + 2)
+    assert (answer.status, answer.problem, answer.pointers) == (422, "too-large", ["/size"])
+    assert "Uploads" not in clients.make_client("s3").list_multipart_uploads(Bucket="sd-uploads")
+
+
+def test_who_asks_for_too_many_at_once_is_told_to_ask_again(api, monkeypatch):
+    def meet(*_):
+        raise BusyError("others write the same")
+
+    monkeypatch.setattr(links, "transact_each", meet)
+    for answer in (api.begin(), api.ask_link()):
+        assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "busy", "1")
     assert "Uploads" not in clients.make_client("s3").list_multipart_uploads(Bucket="sd-uploads")
 
 

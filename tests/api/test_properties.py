@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.stacks.invoke.handler.callers import drop_session, parse_groups, read_caller
+from infra.stacks.invoke.handler.callers import parse_groups, read_caller
 from infra.stacks.invoke.handler.pages import Cursor, parse_cursor
 from infra.stacks.invoke.handler.problems import CallerUnknownError, InvalidFieldError
-from sparkdrop.core.access import Caller
+from sparkdrop.core.access import Caller, drop_session
 from sparkdrop.core.catalog import CatalogArrival, CatalogPipeline
 from sparkdrop.core.errors import LinkRefusedError
+from sparkdrop.core.invocation import make_invocation_id
 from sparkdrop.core.links import make_link_key
 from sparkdrop.core.routing import Router
 from sparkdrop.core.uploads import is_upload_id
@@ -70,6 +71,13 @@ def test_groups_are_read_in_each_way_in_which_api_gateway_writes_them(groups):
         assert parse_groups(claim) == frozenset(groups)
 
 
+@pytest.mark.parametrize(
+    "claim", ["role/Loader,loaders", "[user/loader loaders]", ["role/Loader", "loaders"]]
+)
+def test_no_group_of_the_pool_makes_a_user_an_iam_identity(claim):
+    assert parse_groups(claim) == frozenset({"loaders"})
+
+
 @given(st.none() | st.text() | st.integers() | st.lists(st.text()))
 def test_groups_are_never_empty_names(claim):
     assert all(group for group in parse_groups(claim))
@@ -86,6 +94,8 @@ def test_a_role_is_one_caller_whatever_its_sessions_are_called(session, role):
     caller = read_caller({"accountId": ACCOUNT, **iam(f"{arn}/{session}")})
     assert caller == Caller(arn, frozenset({f"role/{role}"}))
     assert drop_session(caller.name) == arn
+    ids = {make_invocation_id(f"{arn}/{name}", "flights", "1") for name in (session, "other")}
+    assert ids == {make_invocation_id(caller.name, "flights", "1")}
 
 
 def test_an_account_itself_is_in_no_group():

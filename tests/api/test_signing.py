@@ -5,10 +5,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.config import Config
+from botocore.stub import Stubber
 
 from infra.stacks.invoke.handler import clients, services, upload_role
-from infra.stacks.invoke.handler.signing import check_signed, decode_sha256, encode_sha256
+from infra.stacks.invoke.handler.signing import SigningStore, check_signed, decode_sha256, encode_sha256
 from infra.stacks.invoke.handler.upload_role import UploadRole, make_upload_client
+from sparkdrop.aws.links import Links
+from sparkdrop.core.errors import BusyError
 
 from .conftest import ROLE, SHA256
 
@@ -126,3 +129,35 @@ def sign(monkeypatch, region):
 def read_query(answer):
     assert answer.status == 200, answer.text
     return parse_qs(urlsplit(answer.body["url"]).query)
+
+
+@pytest.fixture
+def multipart(api):
+    return Links(api.ledger.table, api.clock).read(api.begin().body["upload_id"]).link
+
+
+@pytest.fixture
+def s3(multipart, monkeypatch):  # noqa: ARG001 - it is begun without prepared answers
+    """S3 as the upload role sees it, with prepared answers: the emulated one completes in no time."""
+    client = clients.make_client("s3")
+    monkeypatch.setattr(UploadRole, "get_client", lambda _: client)
+    with Stubber(client) as stubber:
+        stubber.add_client_error("complete_multipart_upload", "ConditionalRequestConflict", "", 409)
+        yield stubber
+
+
+def complete_meanwhile(link):
+    role = UploadRole(ROLE, 900, clock=lambda: link.created_at)
+    SigningStore(role, account_id="123456789012", link_seconds=900).complete(link, [])
+
+
+def test_what_another_request_has_completed_meanwhile_is_completed(s3, multipart):
+    s3.add_client_error("list_parts", "NoSuchUpload", "", 404)
+    complete_meanwhile(multipart)
+    s3.assert_no_pending_responses()
+
+
+def test_what_another_request_completes_right_now_is_busy(s3, multipart):
+    s3.add_response("list_parts", {"Parts": []})
+    with pytest.raises(BusyError):
+        complete_meanwhile(multipart)

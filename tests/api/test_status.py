@@ -11,7 +11,7 @@ from sparkdrop.core.links import make_link_id
 from sparkdrop.core.uploads import UploadState
 
 from ..aws.conftest import PLENTY, make_run  # noqa: TID252 - the tests are no installed package
-from .conftest import ALICE, BOB, CAROL
+from .conftest import ALICE, BOB, CAROL, user
 
 
 def claim(api, name="one"):
@@ -128,6 +128,23 @@ def test_viewers_see_all_that_came_and_whose_it_is(api):
     ]
     assert api.get("/uploads", CAROL).body["uploads"] == []
     assert api.get("/uploads?pipeline=flights", BOB).body["uploads"] == []
+
+
+def test_who_views_all_finds_its_own_of_which_nothing_came(api, clock):
+    both = user("erin", "loaders", "auditors")
+    waiting, cancelled = (api.ask_link(both, filename=name).body["upload_id"] for name in ("1.csv", "2.csv"))
+    assert api.call("DELETE", f"/uploads/{cancelled}", both).status == 204
+    api.ask_link(filename="3.csv")
+
+    def ask(state):
+        return [
+            one["upload_id"]
+            for one in api.get(f"/uploads?pipeline=flights&state={state}", both).body["uploads"]
+        ]
+
+    assert (ask("AWAITING_UPLOAD"), ask("CANCELLED")) == ([waiting], [cancelled])
+    clock.move(minutes=16)
+    assert ask("EXPIRED") == [waiting]
 
 
 def test_a_cursor_is_good_for_its_own_list_alone(api):

@@ -16,6 +16,7 @@ from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import UploadOutcome
 from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.batch import BatchLimits
+from sparkdrop.core.errors import BusyError
 from sparkdrop.core.uploads import UploadState
 
 from .conftest import PLENTY, make_entry, make_run
@@ -235,14 +236,30 @@ def test_a_conflict_with_another_transaction_is_waited_out(ledger, pauses):
     client = Answers(ledger.table.client, ["TransactionConflict", "None"], ["ThrottlingError"])
     assert transact_each(client, [["a", "b"]]) == [True]
     assert client.sizes == [2, 2, 2]
-    assert pauses == [0.05, 0.1]
+    assert [pause / longest for pause, longest in zip(pauses, (0.075, 0.15), strict=True)] == [
+        pytest.approx(2 / 3, abs=1 / 3)
+    ] * 2
 
 
 def test_a_conflict_without_end_is_an_error(ledger, pauses):
     client = Answers(ledger.table.client, *[["TransactionConflict"]] * 99)
-    with pytest.raises(ClientError, match="TransactionCanceledException"):
+    with pytest.raises(BusyError, match="try again"):
         transact_each(client, [["a"]])
     assert len(pauses) == 6
+
+
+def test_those_who_met_do_not_meet_again_after_the_same_pause(ledger, pauses):
+    for _ in range(2):
+        with pytest.raises(BusyError):
+            transact_each(Answers(ledger.table.client, *[["TransactionConflict"]] * 99), [["a"]])
+    assert not set(pauses[:6]) & set(pauses[6:])
+
+
+def test_what_no_waiting_helps_is_an_error_at_once(ledger, pauses):
+    client = Answers(ledger.table.client, ["ItemCollectionSizeLimitExceeded", "TransactionConflict"])
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        transact_each(client, [["a"]])
+    assert pauses == []
 
 
 def test_one_refusal_among_many_is_found_by_halving(ledger):

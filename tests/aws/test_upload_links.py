@@ -10,7 +10,7 @@ from sparkdrop.aws.intake import record_arrivals, route_again
 from sparkdrop.aws.items import TTL, link_key, quota_key
 from sparkdrop.aws.links import Links, Quota
 from sparkdrop.aws.watch import BucketWatch, reconcile_bucket
-from sparkdrop.core.errors import LinkConflictError, QuotaExceededError, UnknownUploadError
+from sparkdrop.core.errors import LinkConflictError, QuotaExceededError, TooLargeError, UnknownUploadError
 from sparkdrop.core.links import Link, LinkKind, LinkState, make_link_id
 from sparkdrop.core.uploads import UNROUTED, Arrival
 
@@ -115,11 +115,19 @@ def test_a_day_has_an_end(ledger, links, clock, quota, told):
     assert ledger.table.get(quota_key(ALICE, "2026-03-02"))["bytes"] == 100
 
 
-@pytest.mark.parametrize("quota", [Quota(uploads=0, bytes=1_000), Quota(uploads=1, bytes=99)], ids=repr)
-def test_what_never_fits_does_not_fit_on_a_fresh_day(links, quota):
+def test_a_day_without_uploads_takes_none(links):
     with pytest.raises(QuotaExceededError, match=r"today 0 of .* 0 B of"):
+        links.open(make_link(), Quota(uploads=0, bytes=1_000))
+
+
+def test_a_file_that_no_day_takes_is_too_large_on_each(links):
+    quota = Quota(uploads=9, bytes=99)
+    with pytest.raises(TooLargeError, match="day takes 99 B, this file has 100 B"):
         links.open(make_link(), quota)
     assert links.list_own(ALICE, limit=9) == []
+    links.open(make_link(bytes=10), quota)
+    with pytest.raises(TooLargeError):
+        links.open(make_link(), quota)
 
 
 def test_many_at_once_get_no_more_than_the_day_has(ledger, links):

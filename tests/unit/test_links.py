@@ -226,3 +226,11 @@ def test_what_began_in_time_may_land_late(kind, seconds):
     link = replace(LINK, kind=kind)
     assert not is_over(link, AT + timedelta(seconds=seconds))
     assert is_over(link, AT + timedelta(seconds=seconds, milliseconds=1))
+
+
+@pytest.mark.parametrize("completed_at", [AT - timedelta(hours=3), AT, AT + timedelta(hours=3)])
+def test_what_is_completed_lands_within_an_hour_or_not_at_all(completed_at):
+    link = replace(LINK, state=LinkState.COMPLETED, updated_at=completed_at)
+    last = max(AT, completed_at) + timedelta(hours=1)
+    assert not is_over(link, last)
+    assert is_over(link, last + timedelta(milliseconds=1))

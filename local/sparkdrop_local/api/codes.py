@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 import time
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sparkdrop_local.api.user_pool import Tokens
 
 LIFETIME_SECONDS = 60
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +74,8 @@ def build_challenge(verifier: str) -> str:
     """The challenge of a verifier by S256: https://datatracker.ietf.org/doc/html/rfc7636#section-4.2."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def is_challenge(text: str) -> bool:
+    """Whether a text can be a challenge: a SHA-256 in base64url."""
+    return _CHALLENGE.fullmatch(text) is not None

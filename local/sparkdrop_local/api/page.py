@@ -31,6 +31,7 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".woff2": "font/woff2",
 }
+_NONE = b"There is no such file.\n"
 _NOT_BUILT = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>Sparkdrop</title></head>
@@ -64,9 +65,11 @@ class Page:
             name = INDEX  # an address inside of the page, as CloudFront's function has it
         if folder is None:
             return self._show(request, INDEX, _NOT_BUILT.encode(), status=200 if name == INDEX else 404)
+        if "\0" in name:  # which no file's name can hold
+            return self._show(request, "none.txt", _NONE, status=404)
         file = (folder / name).resolve()
         if not file.is_relative_to(folder.resolve()) or not file.is_file():
-            return self._show(request, "none.txt", b"There is no such file.\n", status=404)
+            return self._show(request, "none.txt", _NONE, status=404)
         return self._show(request, name, file.read_bytes())
 
     def configure(self, origin: str, client_id: str) -> Answer:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sparkdrop.aws.catalog import publish_pipelines
 from sparkdrop.configs import list_files, load_configs
@@ -112,7 +112,7 @@ class CatalogPublisher:
         while not stopping.wait(_POLL_SECONDS):
             try:
                 self.publish()
-            except (OSError, ClientError):
+            except (OSError, BotoCoreError, ClientError):
                 # a file that an editor is replacing, or AWS that is on its way down: the next look tells
                 log.exception("the catalog could not be published")
                 self._seen = None

@@ -95,14 +95,12 @@ class RestApi:
         methods: All of them, by their resources' paths and their names.
         refusals: By API Gateway's word for what went wrong.
         binary: Whether answers can be binary.
-        pools: ARNs of the user pools whose users may call.
     """
 
     stage: str
     methods: Mapping[tuple[str, str], Method]
     refusals: Mapping[str, Refusal]
     binary: bool = False
-    pools: tuple[str, ...] = ()
 
     @property
     def functions(self) -> list[Function]:
@@ -147,11 +145,6 @@ def read_rest_api(template: StackTemplate, references: References) -> RestApi:
         methods={(method.resource, method.http_method): method for method in methods},
         refusals=dict(reader.read_refusals()),
         binary=bool(api.properties.get("BinaryMediaTypes")),
-        pools=tuple(
-            references.resolve(arn)
-            for authorizer in reader.select("Authorizer")
-            for arn in authorizer.properties["ProviderARNs"]
-        ),
     )
 
 

@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from sparkdrop_local.api.codes import Codes, Grant
+from sparkdrop_local.api.codes import Codes, Grant, is_challenge
 from sparkdrop_local.api.messages import Answer, Request
 from sparkdrop_local.api.sign_in_pages import STYLE, build_error, build_form
 from sparkdrop_local.api.user_pool import SignInError, add_nonce
@@ -46,7 +46,6 @@ _CARRIED = (
     "scope",
     "state",
 )
-_CHALLENGE_LENGTH = 43
 _NO_STORE = ("Cache-Control", "no-store")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
@@ -187,7 +186,7 @@ class SignIn:
             return "unsupported_response_type", "response_type has to be code"
         if asked.get("code_challenge_method") != "S256":
             return "invalid_request", "code_challenge_method has to be S256"
-        if len(asked.get("code_challenge", "")) != _CHALLENGE_LENGTH:
+        if not is_challenge(asked.get("code_challenge", "")):
             return "invalid_request", "code_challenge has to be a SHA-256 in base64url"
         if unknown := sorted(scopes - set(self._pool.describe_client().get("AllowedOAuthScopes", ()))):
             return "invalid_scope", f"the client may not ask for {', '.join(unknown)}"

@@ -22,7 +22,7 @@ from sparkdrop.aws.items import (
     quota_key,
 )
 from sparkdrop.aws.transactions import transact_each
-from sparkdrop.core.errors import LinkConflictError, QuotaExceededError, UnknownUploadError
+from sparkdrop.core.errors import LinkConflictError, QuotaExceededError, TooLargeError, UnknownUploadError
 from sparkdrop.core.links import Link, LinkKind, LinkState
 from sparkdrop.core.quantities import format_size
 from sparkdrop.core.uploads import LAST_ID, first_id_at
@@ -83,7 +83,13 @@ class Links:
 
         Raises:
             QuotaExceededError: it has not.
+            TooLargeError: no day has.
+            BusyError: the caller asks for too many at once.
         """
+        if link.bytes > quota.bytes:
+            raise TooLargeError(
+                f"a caller's day takes {format_size(quota.bytes)}, this file has {format_size(link.bytes)}"
+            )
         now = self._now()
         expires_at = int((link.created_at + LINK_KEPT_FOR).timestamp())
         own = {
@@ -98,8 +104,7 @@ class Links:
             {"Update": self._build_day(link, quota, now)},
         ]
         # a number that can never fit would pass on a day that has no item yet
-        may_fit = quota.uploads >= 1 and link.bytes <= quota.bytes
-        if not may_fit or transact_each(self._table.client, [actions]) != [True]:
+        if quota.uploads < 1 or transact_each(self._table.client, [actions]) != [True]:
             raise self._refuse(link, quota, now)
 
     def read(self, upload_id: str) -> FoundLink | None:
@@ -126,6 +131,7 @@ class Links:
         Raises:
             UnknownUploadError: there is no such link.
             LinkConflictError: it was cancelled.
+            BusyError: others move it at this moment.
         """
         return self._move(upload_id, LinkState.COMPLETED)
 
@@ -135,6 +141,7 @@ class Links:
         Raises:
             UnknownUploadError: there is no such link.
             LinkConflictError: it was completed.
+            BusyError: others move it at this moment.
         """
         return self._move(upload_id, LinkState.CANCELLED)
 

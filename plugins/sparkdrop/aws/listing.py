@@ -57,11 +57,24 @@ def read_upload(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Upl
     return view | {"history": read_history(item)}
 
 
-def read_item(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Item | None:
-    """Read the item of one upload, or its inbox entry; the arguments are those of `read_upload`."""
+def read_item(
+    ledger: Ledger, upload_id: str, pipelines: Iterable[str], *, exactly: bool = False
+) -> Item | None:
+    """Read the item of one upload, or its inbox entry.
+
+    Args:
+        ledger: the ledger.
+        upload_id: any id of the upload.
+        pipelines: as `read_upload` takes them.
+        exactly: find an entry by this very id alone, which costs the same however much waits.
+    """
     key = upload_key(upload_id)
     # the last look is for what is claimed between the first two
-    return ledger.table.get(key) or _find_waiting(ledger, upload_id, pipelines) or ledger.table.get(key)
+    return (
+        ledger.table.get(key)
+        or _find_waiting(ledger, upload_id, pipelines, exactly=exactly)
+        or ledger.table.get(key)
+    )
 
 
 def read_history(item: Item) -> list[dict[str, Any]]:
@@ -203,15 +216,19 @@ def _follow_entries(ledger: Ledger, items: Sequence[Item]) -> list[Item]:
     return [max(item, uploads.get(upload_identity(_get_id(item)), item), key=_rank) for item in items]
 
 
-def _find_waiting(ledger: Ledger, upload_id: str, pipelines: Iterable[str]) -> Item | None:
+def _find_waiting(ledger: Ledger, upload_id: str, pipelines: Iterable[str], *, exactly: bool) -> Item | None:
     """Find an upload's inbox entry; whoever asks may know its id with another time than the event's."""
-    identity = upload_identity(upload_id)
+    # without the id's time, which the entries are sorted by, all that waits has to be read
+    narrowed: dict[str, Any] = (
+        {"sk_prefix": f"{upload_id}#"}
+        if exactly
+        else {
+            "where": "contains(upload_id, :identity)",
+            "values": {":identity": upload_identity(upload_id)},
+        }
+    )
     for pipeline in dict.fromkeys((*pipelines, UNROUTED)):
-        pages = ledger.table.query_pages(
-            inbox_partition(pipeline, upload_id),
-            where="contains(upload_id, :identity)",
-            values={":identity": identity},
-        )
+        pages = ledger.table.query_pages(inbox_partition(pipeline, upload_id), **narrowed)
         for page in pages:
             if page:
                 return page[0]

@@ -1,5 +1,6 @@
 """Many small transactions, sent together where they fit and one by one where one of them is refused."""
 
+import random
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from sparkdrop.aws.items import chunked
+from sparkdrop.core.errors import BusyError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -15,7 +17,13 @@ ACTIONS_A_TRANSACTION = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Seconds between the tries of a transaction that met another one."""
+"""Seconds between the tries of a transaction that met another one, each up to a half more or less.
+
+Who met once would meet again after the same pause.
+"""
+
+_BUSY_CODES = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
 
 Actions = Sequence[Any]
 """The TransactItems of one small transaction: all of them happen, or none."""
@@ -28,7 +36,8 @@ def transact_each(client: "DynamoDBClient", transactions: Sequence[Actions]) -> 
     that one refusal among hundreds costs a few requests and not hundreds.
 
     Raises:
-        ClientError: anything but a failed condition.
+        BusyError: others held the items all the time; of many transactions, earlier ones may have happened.
+        ClientError: anything else but a failed condition.
     """
     if not transactions:
         return []
@@ -61,15 +70,21 @@ def _send(client: "DynamoDBClient", actions: Actions) -> None:
         try:
             client.transact_write_items(TransactItems=actions)
         except client.exceptions.TransactionCanceledException as error:
-            if pause is None or _is_refused(error):
+            if not _read_codes(error) <= _BUSY_CODES:
                 raise
-            time.sleep(pause)
+            if pause is None:
+                raise BusyError("others write the same at this moment: try again") from error
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - nothing secret
         else:
             return
 
 
 def _is_refused(error: ClientError) -> bool:
     """Whether a condition failed, and not merely a conflict with another transaction or throttling."""
+    return "ConditionalCheckFailed" in _read_codes(error)
+
+
+def _read_codes(error: ClientError) -> set[str]:
+    """Read why a transaction was cancelled: the codes of its actions that have one."""
     reasons: Any = error.response.get("CancellationReasons", [])
-    codes = {reason.get("Code", "None") for reason in reasons}
-    return "ConditionalCheckFailed" in codes
+    return {reason.get("Code", "None") for reason in reasons} - {"None"}

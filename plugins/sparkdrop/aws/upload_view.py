@@ -77,19 +77,19 @@ def read_view(
     Args:
         ledger: the ledger.
         found: the link of that id, where there is one.
-        upload_id: a link's id, or the ledger's id of an upload.
+        upload_id: a link's id, or the ledger's id of an upload, as the ledger tells it.
         pipelines: the names of all pipelines: what was never claimed lies in one of their inboxes.
     """
     item: Item | None = None
     if found is None:
-        item = read_item(ledger, upload_id, pipelines) if is_upload_id(upload_id) else None
+        # anybody may ask for any id, and an inbox may be long
+        item = read_item(ledger, upload_id, pipelines, exactly=True) if is_upload_id(upload_id) else None
         if item is None:
             return None
         found = _find_links(Links(ledger.table, ledger.now), [item]).get(_place(item))
     elif found.landing:
-        # by name first: who follows an upload asks every second, and an inbox may be long
         item = _read_landed(ledger, [found]).get(upload_identity(found.landing)) or read_item(
-            ledger, found.landing, pipelines
+            ledger, found.landing, pipelines, exactly=True
         )
     heads = read_heads(ledger, [item]) if item else {}
     view = _build(found, item, _find_head(heads, item), ledger.now())
@@ -241,7 +241,9 @@ def _build(found: FoundLink | None, item: Item | None, head: Item, now: datetime
 def _describe_link(found: FoundLink, now: datetime) -> View:
     link = found.link
     state = _find_state(found, now)
-    changed_at = link.expires_at if state == WaitState.EXPIRED else link.updated_at or link.created_at
+    changed_at = link.updated_at or link.created_at
+    if state == WaitState.EXPIRED:
+        changed_at = max(changed_at, link.expires_at)
     return {
         "upload_id": link.upload_id,
         "pipeline": link.pipeline,
@@ -260,14 +262,18 @@ def _describe_link(found: FoundLink, now: datetime) -> View:
 def _find_state(found: FoundLink, now: datetime) -> str:
     """Say where an upload stands of which no item tells.
 
-    One that is completed lies in S3 already, and one that has landed is on its way from one item to another.
+    One that is completed should lie in S3 already, and one that has landed is on its way from one item to
+    another.
     """
     link: Link = found.link
-    if found.landing or link.state is LinkState.COMPLETED:
+    if found.landing:
         return UploadState.PENDING.value
     if link.state is LinkState.CANCELLED:
         return WaitState.CANCELLED.value
-    return (WaitState.EXPIRED if is_over(link, now) else WaitState.AWAITING_UPLOAD).value
+    if is_over(link, now):
+        return WaitState.EXPIRED.value
+    is_completed = link.state is LinkState.COMPLETED
+    return (UploadState.PENDING if is_completed else WaitState.AWAITING_UPLOAD).value
 
 
 def _build_history(found: FoundLink | None, item: Item | None, view: View) -> list[dict[str, Any]]:

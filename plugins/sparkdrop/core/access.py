@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,10 @@ from sparkdrop.core.errors import ForbiddenError
 
 if TYPE_CHECKING:
     from sparkdrop.core.catalog import CatalogPipeline
+
+# a role's session has a name of its own each time
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+_SESSION = re.compile(r"(arn:[a-z-]+:sts::\d{12}:assumed-role/[^/]+)/.+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,9 @@ def check_upload(pipeline: CatalogPipeline, caller: Caller) -> None:
             f"you see the uploads of pipeline {pipeline.name!r} and may not add to them; "
             f"its groups are: {', '.join(pipeline.upload.groups)}"
         )
+
+
+def drop_session(arn: str) -> str:
+    """Cut the session's name off a role's ARN: a role is one caller, whatever its sessions are called."""
+    found = _SESSION.fullmatch(arn)
+    return found[1] if found else arn

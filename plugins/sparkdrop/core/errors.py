@@ -19,6 +19,7 @@
     ├── UnknownRunError        there is no such invocation, or not for this caller
     ├── LinkConflictError      a link is past what is asked of it
     ├── LinkExpiredError       a link's time is over
+    ├── BusyError              others do the same at this moment, for longer than anybody waits
     ├── IncompleteError        parts of a multipart upload are missing
     ├── ApiError               the API refuses a call, or does not answer
     └── BatchFailedError       Spark, or the cluster under it, failed a batch
@@ -108,6 +109,10 @@ class LinkConflictError(SparkdropError):
 
 class LinkExpiredError(SparkdropError):
     """A link's time is over, or that of its multipart upload."""
+
+
+class BusyError(SparkdropError):
+    """Others do the same at this moment, for longer than anybody waits: nothing is done, and may be again."""
 
 
 class IncompleteError(SparkdropError):

@@ -9,14 +9,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from sparkdrop.core.access import drop_session
 from sparkdrop.core.values import MAX_KEY_BYTES, MAX_NAME_LENGTH
 
 # argparse takes --m for --manifest, and nothing after -- for an option
 _MANIFEST = re.compile(r"--(?:m(?:a(?:n(?:i(?:f(?:e(?:st?)?)?)?)?)?)?(?:=.*)?)?", re.DOTALL)
 _LOCATION = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 _ID_BYTES = 16
-# a role's session has a name of its own each time: arn:aws:sts::<account>:assumed-role/<role>/<session>
-_SESSION = re.compile(r"(arn:[a-z-]+:sts::\d+:assumed-role/.+)/[^/]+")
 
 
 class InvocationState(StrEnum):
@@ -90,6 +89,5 @@ def make_invocation_id(caller: str, pipeline: str, idempotency_key: str) -> str:
     A role counts as one caller, whatever its session is called: a restarted client repeats its requests under
     another session's name.
     """
-    found = _SESSION.fullmatch(caller)
-    name = "\0".join((found[1] if found else caller, pipeline, idempotency_key))
+    name = "\0".join((drop_session(caller), pipeline, idempotency_key))
     return hashlib.sha256(name.encode()).digest()[:_ID_BYTES].hex()

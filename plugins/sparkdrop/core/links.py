@@ -34,6 +34,7 @@ _PART_STEP = 2**20
 _SAFE_LENGTH = 120
 _SLOWEST_BYTES_A_SECOND = 125_000
 _EVENT_DELAY = timedelta(seconds=10)
+_LANDS_WITHIN = timedelta(hours=1)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 # one ending, or two as in .csv.gz
 _ENDINGS = re.compile(r"(?:\.[A-Za-z0-9]{1,16}){1,2}$")
@@ -98,12 +99,16 @@ class Link:
 
 
 def is_over(link: Link, now: datetime) -> bool:
-    """Whether nothing can come of an open link any more.
+    """Whether nothing comes of a link any more that is not cancelled.
 
     S3 looks at the clock when a request begins: a file whose upload began in time may land later, by as long
     as a slow line takes for it; and its event takes a moment.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
+    One that is completed lies in S3, or the request to S3 failed: it may be completed once more, and nobody
+    has to wait for that for ever.
     """
+    if link.state is LinkState.COMPLETED:
+        return now > max(link.expires_at, link.updated_at or link.created_at) + _LANDS_WITHIN
     late = _EVENT_DELAY
     if link.kind is LinkKind.SINGLE:
         late += timedelta(seconds=link.bytes / _SLOWEST_BYTES_A_SECOND)

@@ -98,6 +98,7 @@ def test_headers_that_are_not_known_are_an_error(change: dict[str, Any]) -> None
         "/link.txt",
         "/assets/none.js",
         "/none.js",
+        "/none%00.js",
     ],
 )
 def test_nothing_but_the_pages_files_is_given(page: Page, path: str) -> None:

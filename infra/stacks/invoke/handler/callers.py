@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sparkdrop.core.access import Caller
+from sparkdrop.core.access import Caller, drop_session
 
 from .problems import CallerUnknownError
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
 _ARN = re.compile(r"arn:[a-z-]+:(?:iam|sts)::(\d{12}):(user|assumed-role)/(.+)")
-_SESSION = re.compile(r"(arn:[a-z-]+:sts::\d{12}:assumed-role/[^/]+)/.+")
+# a pool's groups can have any name; these are what IAM identities go by
+_OF_IAM = ("role/", "user/")
 
 
 def read_caller(context: Mapping[str, Any]) -> Caller:
@@ -34,20 +35,19 @@ def read_caller(context: Mapping[str, Any]) -> Caller:
     raise CallerUnknownError("the request was neither signed nor sent with a token")
 
 
-def drop_session(arn: str) -> str:
-    """Cut the session's name off a role's ARN: a role is one caller, whatever its sessions are called."""
-    found = _SESSION.fullmatch(arn)
-    return found[1] if found else arn
-
-
 def parse_groups(claim: object) -> frozenset[str]:
-    """Read the claim `cognito:groups`, a list that API Gateway writes as `a,b` or as `[a b]`."""
+    """Read the claim `cognito:groups`, a list that API Gateway writes as `a,b` or as `[a b]`.
+
+    A group that is named like an IAM identity's is dropped: whoever names groups makes nobody a role.
+    """
     if isinstance(claim, (list, tuple)):
-        return frozenset(str(group) for group in claim if group)
-    text = str(claim or "").strip()
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    return frozenset(filter(None, re.split(r"[,\s]+", text)))
+        groups = [str(group) for group in claim]
+    else:
+        text = str(claim or "").strip()
+        if text.startswith("[") and text.endswith("]"):
+            text = text[1:-1]
+        groups = re.split(r"[,\s]+", text)
+    return frozenset(group for group in groups if group and not group.startswith(_OF_IAM))
 
 
 def _read_iam_groups(arn: str, account: object) -> frozenset[str]:

@@ -23,6 +23,8 @@ _OF_ALL = ("caller-unknown", "internal")
 _RETRY_AFTER = {
     "Retry-After": {"description": "seconds to wait before asking again", "schema": {"type": "integer"}}
 }
+# API Gateway's own 429 says nothing of it
+_TELLS_WHEN = {"quota-exceeded", "throttled", "busy"}
 _TAG_HEADERS = {
     "ETag": {"description": "what If-None-Match takes", "schema": {"type": "string"}},
     # none once nothing new is to come
@@ -62,7 +64,7 @@ def _describe_problems(*names: str) -> dict[int, Any]:
         status: {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(sorted(kinds[status]))}",
             "content": {CONTENT_TYPE: {"model": ProblemDocument}},
-            **({"headers": _RETRY_AFTER} if status == HTTPStatus.TOO_MANY_REQUESTS else {}),
+            **({"headers": _RETRY_AFTER} if _TELLS_WHEN.intersection(kinds[status]) else {}),
         }
         for status in sorted(kinds)
     }

@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from . import routes_api, routes_links, routes_runs, routes_uploads
 from .answers import answer_problem, build_common_headers
 from .logs import logger
+from .metrics import count_refusal, write_metrics
 from .places import read_origins
 from .problems import describe_problem
 
@@ -29,6 +30,7 @@ for routes in (routes_api, routes_links, routes_runs, routes_uploads):
 def explain(error: Exception) -> Response[Any]:
     """Turn any error into a problem document; what is no caller's mistake is logged with its traceback."""
     problem = describe_problem(error)
+    count_refusal(problem.name)
     if problem.status >= 500:  # noqa: PLR2004 - HTTP's server errors
         logger.error("the call failed", exc_info=error)
     else:
@@ -39,7 +41,10 @@ def explain(error: Exception) -> Response[Any]:
 @logger.inject_lambda_context(clear_state=True)
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls."""
-    answered = app.resolve(event, context)
+    try:
+        answered = app.resolve(event, context)
+    finally:
+        write_metrics()
     sent = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     headers = build_common_headers(
         request_id=str((event.get("requestContext") or {}).get("requestId", "")),

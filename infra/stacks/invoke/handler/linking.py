@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sparkdrop.core.access import check_upload
-from sparkdrop.core.errors import QuotaExceededError, TooLargeError
+from sparkdrop.core.errors import SparkdropError, TooLargeError
 from sparkdrop.core.links import (
     SINGLE_MAX_BYTES,
     Link,
@@ -22,16 +21,13 @@ from sparkdrop.core.quantities import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sparkdrop.aws.links import Links, Quota
     from sparkdrop.core.access import Caller
     from sparkdrop.core.catalog import Catalog
 
     from .upload_store import SignedRequest, UploadStore
-
-MULTIPART_LASTS = timedelta(days=1)
-"""How long parts may be added: less than the shortest time after which the bucket lets go of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +58,7 @@ class Linker:
         store: Where files go.
         quota: What a caller may ask for in a day.
         bucket: The uploads bucket.
+        multipart_lasts: How long parts may be added; the bucket keeps them for longer.
         clock: Says what time it is.
     """
 
@@ -73,6 +70,7 @@ class Linker:
         *,
         quota: Quota,
         bucket: str,
+        multipart_lasts: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._catalog = catalog
@@ -80,6 +78,7 @@ class Linker:
         self._store = store
         self._quota = quota
         self._bucket = bucket
+        self._multipart_lasts = multipart_lasts
         self._now = clock
 
     def open_single(self, caller: Caller, wish: Wish) -> tuple[Link, SignedRequest]:
@@ -90,6 +89,7 @@ class Linker:
             ForbiddenError: The caller may look at it only.
             LinkRefusedError: The pipeline takes no such file.
             QuotaExceededError: The caller's day is over.
+            BusyError: The caller asks for too many at once.
         """
         if wish.size > SINGLE_MAX_BYTES:
             raise TooLargeError(
@@ -111,17 +111,18 @@ class Linker:
             ForbiddenError: The caller may look at it only.
             LinkRefusedError: The pipeline takes no such file.
             QuotaExceededError: The caller's day is over.
+            BusyError: The caller asks for too many at once.
         """
         link = self._draft(caller, wish, LinkKind.MULTIPART)
         link = replace(
             link,
             multipart_id=self._store.create_multipart(link),
             part_bytes=choose_part_bytes(wish.size),
-            expires_at=link.created_at + MULTIPART_LASTS,
+            expires_at=link.created_at + self._multipart_lasts,
         )
         try:
             self._links.open(link, self._quota)
-        except QuotaExceededError:
+        except SparkdropError:
             self._store.abort(link)
             raise
         return link

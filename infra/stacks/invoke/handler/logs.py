@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from sparkdrop.core.access import Caller
 
-logger = Logger(service="sparkdrop-api")
+SERVICE = "sparkdrop-api"
+logger = Logger(service=SERVICE)
 
 
 def identify(event: BaseProxyEvent) -> Caller:

@@ -74,7 +74,7 @@ class Multiparts:
             LinkConflictError: It is no upload in parts, or not open any more.
             LinkExpiredError: Its time is over.
         """
-        self._check_open(found)
+        self._check_unexpired(found)
         return self._find_parts(found.link)
 
     def sign_parts(self, found: FoundLink, wanted: Iterable[WantedPart]) -> list[SignedPart]:
@@ -85,7 +85,7 @@ class Multiparts:
             LinkConflictError: It is no upload in parts, or not open any more.
             LinkExpiredError: Its time is over.
         """
-        self._check_open(found)
+        self._check_unexpired(found)
         signed = []
         for part in wanted:
             size = measure_part(found.link, part.number)
@@ -96,12 +96,14 @@ class Multiparts:
     def complete(self, found: FoundLink) -> None:
         """Make one object of the parts; once more changes nothing.
 
-        It is noted first: from then on nobody cancels it, and whoever hears no answer may ask again.
+        It is noted first: from then on nobody cancels it, and whoever hears no answer may ask again. Parts
+        that are all there become an object as long as the bucket keeps them, also when none may be added.
 
         Raises:
             IncompleteError: Parts are missing.
             LinkConflictError: It is no upload in parts, or was cancelled.
-            LinkExpiredError: Its time is over.
+            LinkExpiredError: The bucket has let go of its parts.
+            BusyError: Another request does it at this moment.
         """
         link = found.link
         if link.kind is LinkKind.MULTIPART and found.landing:
@@ -136,8 +138,11 @@ class Multiparts:
         if found.landing or link.state is not LinkState.OPEN:
             state = link.state.value if link.state is not LinkState.OPEN else LinkState.COMPLETED.value
             raise LinkConflictError(f"upload {link.upload_id} is {state} already")
-        if self._now() > link.expires_at:
-            raise _expire(link)
+
+    def _check_unexpired(self, found: FoundLink) -> None:
+        self._check_open(found)
+        if self._now() > found.link.expires_at:
+            raise _expire(found.link)
 
     def _find_parts(self, link: Link) -> list[StoredPart]:
         parts = self._store.list_parts(link)

@@ -57,6 +57,7 @@ class LinkPlaces(Places):
         upload_role_arn: The role whose session signs links.
         account_id: Who the uploads bucket belongs to: a link puts into no namesake of another account.
         link_seconds: How long a signed URL is good for.
+        multipart_seconds: How long an upload in parts may take.
         daily_uploads: Links that one caller may have in a day.
         daily_bytes: Bytes that they may declare together.
     """
@@ -64,6 +65,7 @@ class LinkPlaces(Places):
     upload_role_arn: str
     account_id: str
     link_seconds: int = 900
+    multipart_seconds: int = 86_400
     daily_uploads: int = 10_000
     daily_bytes: int = 10 * 2**40
 

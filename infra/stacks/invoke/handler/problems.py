@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import ValidationError
 
 from sparkdrop.core.errors import (
+    BusyError,
     ForbiddenError,
     IncompleteError,
     InvocationConflictError,
@@ -48,6 +49,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "too-large": (422, "The file is too large"),
     "quota-exceeded": (429, "The day's quota is used up"),
     "internal": (500, "The request could not be processed"),
+    "busy": (503, "Others do the same at this moment"),
     "not-published": (503, "No pipeline is known"),
 }
 """The kinds of problems with their status and title; a kind never changes, as clients know it."""
@@ -137,6 +139,7 @@ _POINTED: dict[type[Exception], str] = {
     LinkRefusedError: "refused",
     TooLargeError: "too-large",
 }
+_BUSY_SECONDS = 1
 _AGAIN = (
     "nothing is recorded, or all of it is: repeat the request, with the same idempotency_key if it has one"
 )
@@ -162,6 +165,8 @@ def _describe_rest(error: Exception) -> Problem:
     """Name the problems of which the error's own text says nothing, or too much."""
     if isinstance(error, StorageError):
         return Problem("not-published", "the pipelines are not published yet; try again later")
+    if isinstance(error, BusyError):
+        return Problem("busy", "nothing is done: repeat the request", retry_seconds=_BUSY_SECONDS)
     if isinstance(error, ServiceError):
         return Problem("no-such-route", "check method and path: GET /openapi.json lists every call")
     return Problem("internal", _AGAIN)

@@ -8,12 +8,13 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from sparkdrop.core.links import count_parts
+from sparkdrop.core.links import LinkState, count_parts
 
 from .answers import answer
 from .bodies import read_body
 from .documenting import describe
 from .logs import identify, logger
+from .metrics import count, count_link
 from .parameters import ContentTypeAsked, PartsAsked, Sha256, Size, UploadId
 from .services import get_services
 from .upload_models import (
@@ -33,7 +34,7 @@ from .upload_models import (
 router = Router()  # type: ignore[no-untyped-call]  # Powertools leaves it without types
 _OF_A_NEW_ONE = (
     *("unknown-pipeline", "forbidden", "invalid-request", "refused", "too-large", "quota-exceeded"),
-    "not-published",
+    *("busy", "not-published"),
 )
 _OF_AN_OWN_ONE = ("unknown-upload", "unknown-pipeline", "forbidden", "conflict", "not-published")
 
@@ -58,6 +59,7 @@ def get_upload_url(
     caller = identify(router.current_event)
     wish = Wish(pipeline, filename, size, content_type, sha256)
     link, signed = get_services().linker.open_single(caller, wish)
+    count_link(link.bytes)
     logger.info("link made", extra={"upload_id": link.upload_id, "pipeline": link.pipeline})
     return answer(
         UploadLink(
@@ -87,6 +89,7 @@ def create_upload() -> Response[Any]:
     asked = read_body(NewUpload, router.current_event)
     wish = Wish(asked.pipeline, asked.filename, asked.size, asked.content_type)
     link = get_services().linker.open_multipart(caller, wish)
+    count_link(link.bytes)
     logger.info("multipart upload begun", extra={"upload_id": link.upload_id, "pipeline": link.pipeline})
     part_bytes = link.part_bytes or link.bytes
     begun = MultipartUpload(
@@ -155,14 +158,19 @@ def get_parts(id: UploadId, part: PartsAsked = []) -> Response[Any]:  # noqa: A0
     summary="Make one object of the parts",
     operation_id="completeUpload",
     tags=["upload"],
-    responses=describe(Upload, "malformed", *_OF_AN_OWN_ONE, "expired", "incomplete", "invalid-request"),
+    responses=describe(
+        Upload, "malformed", *_OF_AN_OWN_ONE, "expired", "incomplete", "invalid-request", "busy"
+    ),
 )
 def complete_upload(id: UploadId) -> Response[Any]:  # noqa: A002 - as the API names it
     """Make one object of the parts; asking again is harmless."""
     caller = identify(router.current_event)
     read_body(Nothing, router.current_event, default="{}")
     services = get_services()
-    services.multiparts.complete(services.viewer.find_own(caller, id, to_upload=True))
+    found = services.viewer.find_own(caller, id, to_upload=True)
+    services.multiparts.complete(found)
+    if found.link.state is LinkState.OPEN:  # and was not completed before
+        count("UploadsCompleted")
     logger.info("multipart upload completed", extra={"upload_id": id})
     return answer(Upload.model_validate(services.viewer.read_upload(caller, id)))
 
@@ -173,7 +181,9 @@ def complete_upload(id: UploadId) -> Response[Any]:  # noqa: A002 - as the API n
     operation_id="cancelUpload",
     tags=["upload"],
     responses=describe(
-        None, "unknown-upload", "forbidden", "conflict", "not-published", status=HTTPStatus.NO_CONTENT
+        None,
+        *("unknown-upload", "forbidden", "conflict", "busy", "not-published"),
+        status=HTTPStatus.NO_CONTENT,
     ),
 )
 def cancel_upload(id: UploadId) -> Response[Any]:  # noqa: A002 - as the API names it

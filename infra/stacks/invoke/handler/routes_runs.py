@@ -16,6 +16,7 @@ from .bodies import read_body
 from .documenting import describe
 from .invoking import Invoker
 from .logs import identify, logger
+from .metrics import count
 from .models import InvocationAccepted, Run
 from .parameters import Known, RunId
 from .places import InvokePlaces
@@ -38,7 +39,7 @@ def get_invoker() -> Invoker:
     responses=describe(
         InvocationAccepted,
         *("malformed", "unknown-pipeline", "forbidden", "conflict", "invalid-request", "refused"),
-        "not-published",
+        *("busy", "not-published"),
         status=HTTPStatus.ACCEPTED,
     ),
 )
@@ -46,6 +47,8 @@ def invoke() -> Response[Any]:
     """Record an invocation and wake its pipeline; the same key again is the same invocation."""
     caller = identify(router.current_event)
     record, is_new = get_invoker().invoke(read_body(Invocation, router.current_event), caller)
+    if is_new:
+        count("RunsInvoked")
     told = {"run_id": record.invocation_id, "pipeline": record.request.pipeline}
     logger.info("invocation recorded" if is_new else "invocation asked for again", extra=told)
     # the same for the same request, whenever it comes: how it stands by now, its own address tells

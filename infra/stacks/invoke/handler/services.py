@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,7 @@ class Services:
             self._store,
             quota=Quota(self.places.daily_uploads, self.places.daily_bytes),
             bucket=self.places.uploads_bucket,
+            multipart_lasts=timedelta(seconds=self.places.multipart_seconds),
             clock=_utc_now,
         )
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from botocore.exceptions import ClientError
 
-from sparkdrop.core.errors import LinkConflictError
+from sparkdrop.core.errors import BusyError
 
 from .upload_store import SignedRequest, StoredPart
 
@@ -80,7 +80,7 @@ class SigningStore:
         """Make one object of the parts; where that is done already, nothing changes.
 
         Raises:
-            LinkConflictError: Another request does it at this moment.
+            BusyError: Another request does it at this moment, and is not done.
         """
         listed = [_describe_part(part) for part in parts]
         try:
@@ -93,7 +93,9 @@ class SigningStore:
         except ClientError as error:
             code = _read_code(error)
             if code == "ConditionalRequestConflict":
-                raise LinkConflictError(
+                if self.list_parts(link) is None:
+                    return  # by now the other one is done
+                raise BusyError(
                     f"another request completes {link.upload_id} right now: ask for it again"
                 ) from error
             # the key is this link's alone: what lies there is the very object

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sparkdrop.aws.batch_owners import BatchOwners
 from sparkdrop.aws.invocation_view import read_invocation
-from sparkdrop.aws.upload_view import list_own_views, list_pipeline_views, read_view
-from sparkdrop.core.access import check_upload, may_view
+from sparkdrop.aws.upload_view import WaitState, list_own_views, list_pipeline_views, read_view
+from sparkdrop.core.access import check_upload, drop_session, may_view
 from sparkdrop.core.errors import ForbiddenError, UnknownRunError, UnknownUploadError
 from sparkdrop.core.uploads import is_upload_id
 
-from .callers import drop_session
 from .failures import find_batch, hide_failure, is_of_a_batch
 from .pages import Cursor, parse_cursor
 
@@ -71,7 +70,8 @@ class Viewer:
             InvalidFieldError: The cursor is none of this list.
         """
         pipeline = self._catalog().find_for(caller, filters.pipeline) if filters.pipeline else None
-        of_all = pipeline is not None and may_view(pipeline, caller)
+        # a link of which nothing came is in its caller's list alone
+        of_all = pipeline is not None and may_view(pipeline, caller) and filters.state not in set(WaitState)
         scope = f"{'all' if of_all else 'own'}:{filters.pipeline or ''}"
         before = parse_cursor(filters.cursor, scope) if filters.cursor else None
         narrowed: dict[str, Any] = {
