@@ -24,10 +24,10 @@ LINK_KEYS = f"*/0{'?' * (ULID_LENGTH - 1)}/*"
 class UploadRole(Construct):
     """A role that may put objects where links point, and do nothing else: no reading, listing, deleting.
 
-    A link ends with the session that signed it, so a session is as short as IAM allows one to be. Of this
-    account's principals only those whose own policy names the role may take it. Whoever does should narrow
-    the session by a policy that names the link's key, since the role's own pattern holds every link's.
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
+    A link ends with the session that signed it. The longest session is an hour, the least that IAM lets that
+    be. Of this account's principals only those whose own policy names the role may take it. One session signs
+    many links and may put what any of them names: a link's signature is what narrows it to one key.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
     Attributes:
         role: The role.

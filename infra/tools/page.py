@@ -1,4 +1,4 @@
-"""The page's files: built where they are not, and brought to their bucket."""
+"""The page's files: built, and brought to their bucket."""
 
 from __future__ import annotations
 
@@ -41,13 +41,11 @@ NEEDED = ("PageBucket", "PageUrl", "ApiUrl", "UserPoolId", "UserPoolClientId", "
 
 
 def build_page(folder: Path = BUILT) -> None:
-    """Build the page if it is not built.
+    """Build the page anew: what lies there may be of an older commit, and a build takes a second.
 
     Raises:
         ToolError: It cannot be built: `make web` has said why.
     """
-    if (folder / INDEX).is_file():
-        return
     if subprocess.run(["make", "web"], cwd=REPOSITORY, stdout=sys.stderr, check=False).returncode:
         raise ToolError("the page cannot be built: see above")
     if not (folder / INDEX).is_file():

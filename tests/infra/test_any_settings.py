@@ -77,8 +77,32 @@ EMR = st.fixed_dictionaries(
 )
 API = st.fixed_dictionaries(
     {"authorizer": st.sampled_from(["iam", "cognito"]), "waf": st.booleans()},
-    optional={"domain": st.sampled_from([DOMAIN, {**DOMAIN, **ZONE}])},
+    optional={
+        "domain": st.sampled_from([DOMAIN, {**DOMAIN, **ZONE}]),
+        "groups": some("analysts", "data_engineers@example.com"),
+    },
 )
+PAGE = {
+    "name": "uploads.example.com",
+    "certificate_arn": "arn:aws:acm:us-east-1:111122223333:certificate/01234567-89ab-cdef-0123-456789abcdef",
+}
+PAGE_ZONE = {"hosted_zone_id": "Z9876543210ABCDEFGHIJ", "hosted_zone_name": "example.com"}
+WEB = st.fixed_dictionaries(
+    {"enabled": st.booleans()},
+    optional={
+        "domain": st.sampled_from([PAGE, {**PAGE, **PAGE_ZONE}]),
+        "price_class": st.sampled_from(["100", "200", "all"]),
+    },
+)
+FUNCTION = {"reserved_concurrency": st.integers(1, 1000), "timeout_seconds": st.integers(3, 29)}
+
+
+def let_the_page_sign_in(values: dict[str, Any]) -> dict[str, Any]:
+    if not values["web"]["enabled"]:
+        return values
+    return {**values, "api": {**values["api"], "authorizer": "cognito"}}
+
+
 SETTINGS = st.fixed_dictionaries(
     {
         "owner": st.just("me"),
@@ -88,12 +112,14 @@ SETTINGS = st.fixed_dictionaries(
         "uploads": UPLOADS,
         "emr": EMR,
         "api": API,
+        "web": WEB,
     },
     optional={
         "region": st.just("eu-west-1"),
         "alerts": st.fixed_dictionaries({"emails": some("a@example.com", "b@example.com")}),
-        "invoke": st.fixed_dictionaries(
-            {"tracing": st.booleans()}, optional={"reserved_concurrency": st.integers(1, 1000)}
+        "invoke": st.fixed_dictionaries({"tracing": st.booleans()}, optional=FUNCTION),
+        "uploads_api": st.fixed_dictionaries(
+            {"tracing": st.booleans()}, optional={**FUNCTION, "link_seconds": st.integers(60, 1800)}
         ),
         "airflow": st.fixed_dictionaries(
             {
@@ -101,7 +127,7 @@ SETTINGS = st.fixed_dictionaries(
             }
         ),
     },
-)
+).map(let_the_page_sign_in)
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 @pytest.fixture
-def built(tmp_path: Path) -> Path:
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    stand_in_for_make(monkeypatch, lambda: None)
     (tmp_path / "assets").mkdir()
     for name in ("index.html", "favicon.svg", "assets/index-0a1b2c3d.js", "assets/index-4e5f6a7b.css"):
         (tmp_path / name).write_text(name)
@@ -112,16 +113,16 @@ def test_a_file_of_an_unknown_type_is_refused_before_anything_is_uploaded(
     assert list_keys(account) == []
 
 
-def test_a_page_that_is_not_built_is_built(
-    account: Account, built: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("there", [["index.html"], []])
+def test_each_delivery_builds_the_page(
+    account: Account, built: Path, monkeypatch: pytest.MonkeyPatch, there: list[str]
 ) -> None:
-    (built / "index.html").unlink()
+    if not there:
+        (built / "index.html").unlink()
     asked = stand_in_for_make(monkeypatch, lambda: (built / "index.html").write_text("built"))
     page.deliver_page(account, OUTPUTS, folder=built)
     assert asked == [["make", "web"]]
     assert read(account, "index.html")["Body"].read() == b"built"
-    page.deliver_page(account, OUTPUTS, folder=built)
-    assert len(asked) == 1, "a built page is taken as it is"
 
 
 @pytest.mark.parametrize(("code", "said"), [(2, "cannot be built"), (0, r"left no index\.html")])
