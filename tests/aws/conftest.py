@@ -16,6 +16,7 @@ from sparkdrop.core.batch import BatchLimits, InboxEntry, make_batch_id
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.uploads import Arrival
+from sparkdrop_local.aws.moto_fixes import dynamodb_atomicity
 
 REGION = "us-east-1"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -63,7 +64,8 @@ class Clock:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty AWS account."""
+    """An empty AWS account, whose requests to DynamoDB happen as a whole, threads or not."""
+    dynamodb_atomicity.apply()
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
