@@ -13,7 +13,7 @@ from tests.e2e.api import ApiUser
 from tests.e2e.system import SPARKDROP, System, read_flights, run_sparkdrop, wait_for
 
 pytestmark = pytest.mark.e2e
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "api.md"
+DOCUMENTATION = Path(__file__).parents[2] / "README.md"
 HEADER = "name,age,city\n"
 MEBIBYTE = 1024 * 1024
 # the command sends files in one request up to 64 MiB, and parts have 8 MiB
@@ -56,7 +56,8 @@ def documented(system: System, demo: ApiUser, tmp_path_factory: pytest.TempPathF
     """What the documentation's three calls did, beside a file as they name it."""
     folder = tmp_path_factory.mktemp("documented")
     (folder / "flights.csv").write_text(read_flights(10))
-    (commands,) = re.findall(r"^```sh\n(.*?)^```$", DOCUMENTATION.read_text(encoding="utf-8"), re.S | re.M)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", DOCUMENTATION.read_text(encoding="utf-8"), re.S | re.M)
+    (commands,) = [block for block in blocks if "/upload-url" in block]
     environment = {name: value for name, value in demo.environment.items() if "SPARKDROP" not in name}
     path = f"{Path(SPARKDROP).parent}:{environment['PATH']}"
     return subprocess.run(
