@@ -23,6 +23,8 @@ settings.load_profile("sparkdrop")
 _TOGETHER = ("e2e", "infra", "local/api", "links", "browser", "local", "images", "spark")
 
 
+# before xdist's own hook, which reads the groups
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the tests that belong together into groups, and the groups in the order of their length."""
     groups = {item: _find_group(item.path.relative_to(config.rootpath / "tests")) for item in items}
