@@ -89,6 +89,14 @@ def test_every_answer_is_in_the_document(api: Api, session: requests.Session, do
         answered[f"{case.method} {case.path} {answer.status_code}"] += 1
         case.validate_response(answer, checks=CHECKS)
 
+    # what chance need not come upon: a run that is new, and a call without its parameters
+    run = {
+        "pipeline": "flights",
+        "input": f"s3://{api.environment['SPARKDROP_UPLOADS_BUCKET']}/flights/y.csv",
+    }
+    body = {**run, "idempotency_key": "contract-new"}
+    check(document["/invoke"]["POST"].Case(body=body, media_type="application/json"))
+    check(document["/upload-url"]["GET"].Case(query={}))
     for found in document.get_all_operations():
         LIMITS(given(case=found.ok().as_strategy())(check))()
     assert sum(answered.values()) >= CASES, answered
