@@ -62,7 +62,7 @@ local: $(INSTALLED) spark web ## start AWS, Spark and Airflow on this machine un
 
 .PHONY: test
 test: $(INSTALLED) $(CDK_CLI) spark web browser ## run all tests
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: $(INSTALLED) check-locks check-npm check-web ## look for faults without running: format, lint, types, layers, drift

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.api_process import Api
 
@@ -19,18 +19,30 @@ settings.load_profile("sparkdrop")
 
 
 # What shares a costly fixture (a local system, the templates, a browser) stays in one process, the longest
-# first; all other tests go by their files. Only `pytest -n` reads it.
+# first; all other tests go by their files.
 _TOGETHER = ("e2e", "infra", "local/api", "links", "browser", "local", "images", "spark")
+_TESTS = Path(__file__).parent
 
 
-# before xdist's own hook, which reads the groups
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the tests that belong together into groups, and the groups in the order of their length."""
-    groups = {item: _find_group(item.path.relative_to(config.rootpath / "tests")) for item in items}
-    for item, (_, name) in groups.items():
-        item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: groups[item][0])
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the groups that take longest: two processes then end at about the same time."""
+    items.sort(key=lambda item: _find_group(item.path.relative_to(_TESTS)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the groups out to the processes of `pytest --numprocesses`.
+
+    xdist's own way to name groups, a marker, writes into an attribute that pytest 9 does not read any more.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class LoadGroups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = Path(nodeid.partition("::")[0])
+            return _find_group(file.relative_to("tests"))[1]
+
+    return LoadGroups(config, log)
 
 
 def _find_group(path: Path) -> tuple[int, str]:

@@ -48,7 +48,7 @@ def test_a_folder_is_processed_with_the_arguments_of_the_invocation(system: Syst
         ("SUCCEEDED", batch["batch_id"])
     ] * 2
     step = system.client("emr").describe_step(ClusterId=batch["job_flow_id"], StepId=batch["step_id"])["Step"]
-    assert step["Config"]["Args"][-3:] == ["--strict", "--day", "2013-01-01"]
+    assert step["Config"]["Args"][-5:-1] == ["--strict", "--day", "2013-01-01", "--manifest"]
     again = ask(demo, "invoked", "first-of-january", "--day", "2013-01-01")
     assert (again.json(), again.headers["Idempotent-Replayed"]) == (asked.json(), "true")
     assert not system.ledger.is_waiting("invoked"), "what landed is taken over, and nothing is asked twice"
