@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from sparkdrop_local.emr.errors import invalid_request
-from sparkdrop_local.emr.words import PAGE_SIZE
 
+PAGE_SIZE = 50
 Item = TypeVar("Item")
 
 

@@ -9,7 +9,65 @@ from typing import Self
 
 from sparkdrop_local.spark import SparkRuntime
 
-START_DELAY_VARIABLE = "SPARKDROP_LOCAL_EMR_START_SECONDS"
+DELAYS_VARIABLE = "SPARKDROP_LOCAL_EMR_DELAYS"
+RATE_VARIABLE = "SPARKDROP_LOCAL_EMR_CLOCK_RATE"
+STEP_MEMORY_VARIABLE = "SPARKDROP_LOCAL_EMR_STEP_MEMORY_MIB"
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delays:
+    """How long EMR takes for what it does by itself, in seconds of its clock.
+
+    Attributes:
+        starting: a cluster is STARTING.
+        bootstrapping: a cluster is BOOTSTRAPPING, beside its bootstrap actions, which take their own time.
+        terminating: a cluster is TERMINATING once its steps have ended.
+        resizing: instances that are asked for come, or go.
+        logs: from a step's end to its logs in S3.
+        application: an EMR Serverless application is CREATING, STARTING or STOPPING.
+        job_run: an EMR Serverless job run is SCHEDULED, before its driver starts.
+    """
+
+    starting: float = 0.5
+    bootstrapping: float = 0.5
+    terminating: float = 0.2
+    resizing: float = 0.2
+    logs: float = 0.0
+    application: float = 0.2
+    job_run: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``none``, ``local`` (the default), ``real``, or seconds from RunJobFlow to a ready cluster.
+
+        Real ones are in the middle of what EMR shows; logs come every five minutes:
+        https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-debugging.html
+
+        Raises:
+            ValueError: the text is none of them.
+        """
+        if text == "local":
+            return cls()
+        if text == "none":
+            return cls(
+                starting=0, bootstrapping=0, terminating=0, resizing=0, logs=0, application=0, job_run=0
+            )
+        if text == "real":
+            return cls(
+                starting=240, bootstrapping=60, terminating=60, resizing=180, logs=300, application=60,
+                job_run=20,
+            )  # fmt: skip
+        try:
+            half = float(text) / 2
+        except ValueError as error:
+            raise ValueError(f"{DELAYS_VARIABLE}={text}: give none, local, real or seconds") from error
+        if half < 0:
+            raise ValueError(f"{DELAYS_VARIABLE}={text}: seconds are 0 or more")
+        return cls(starting=half, bootstrapping=half)
+
+
+NO_DELAYS = Delays.parse("none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,15 +75,14 @@ class EmrSettings:
     """Settings of one local EMR.
 
     Attributes:
-        scratch_dir: where steps work and their logs are written before they go to S3.
+        scratch_dir: where steps work, and their logs are written before they go to S3.
+        state_file: where clusters are remembered over a restart; None remembers nothing.
         spark: the Spark that spark-submit steps run on; looked for at the first such step when None.
-        start_delay_seconds: from RunJobFlow to a cluster that is ready, half of it STARTING, half
-            BOOTSTRAPPING. EMR itself takes minutes.
-        terminate_delay_seconds: how long a cluster is TERMINATING once its steps have ended.
-        stop_grace_seconds: between SIGTERM and SIGKILL when a running step is stopped.
-        idle_time_scale: seconds that one second of an auto-termination policy lasts; tests turn hours to
-            instants.
-        endpoint_url: where S3 answers; None until ``EmrApp.set_endpoint_url`` tells it.
+        delays: how long EMR takes for what it does by itself.
+        clock_rate: how many of EMR's seconds pass in one of the machine's; 0 for a clock that is stepped.
+        stop_grace_seconds: the machine's, between SIGTERM and SIGKILL when a running step is stopped.
+        step_memory_bytes: what the processes of one step may hold together before they are killed.
+        endpoint_url: where S3 and EventBridge answer; None until ``EmrApp.set_endpoint_url`` tells it.
         environment: what steps see beside the bare needs of a process; credentials for S3 go here.
         region: where ARNs and instances say they are.
         account_id: the account in ARNs.
@@ -34,22 +91,23 @@ class EmrSettings:
     scratch_dir: Path = field(
         default_factory=lambda: Path(tempfile.gettempdir()) / f"sparkdrop-emr-{os.getpid()}"
     )
+    state_file: Path | None = None
     spark: SparkRuntime | None = None
-    start_delay_seconds: float = 1.0
-    terminate_delay_seconds: float = 0.2
+    delays: Delays = field(default_factory=Delays)
+    clock_rate: float = 1.0
     stop_grace_seconds: float = 5.0
-    idle_time_scale: float = 1.0
+    step_memory_bytes: int = 4096 * _MIB
     endpoint_url: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     region: str = "us-east-1"
     account_id: str = "123456789012"
 
     @classmethod
-    def from_environment(cls, scratch_dir: Path, environ: Mapping[str, str] | None = None) -> Self:
-        """Take AWS_* from an environment, and the start-up delay from SPARKDROP_LOCAL_EMR_START_SECONDS.
+    def from_environment(cls, home: Path, environ: Mapping[str, str] | None = None) -> Self:
+        """Take AWS_* from an environment, and delays, rate and memory from SPARKDROP_LOCAL_EMR_*.
 
         Raises:
-            ValueError: the delay is not a number.
+            ValueError: one of them is no number.
         """
         environ = os.environ if environ is None else environ
         names = (
@@ -60,8 +118,11 @@ class EmrSettings:
             "AWS_DEFAULT_REGION",
         )
         return cls(
-            scratch_dir=scratch_dir,
-            start_delay_seconds=float(environ.get(START_DELAY_VARIABLE, "1.0")),
+            scratch_dir=home,
+            state_file=home / "state.sqlite",
+            delays=Delays.parse(environ.get(DELAYS_VARIABLE, "local")),
+            clock_rate=float(environ.get(RATE_VARIABLE, "1")),
+            step_memory_bytes=int(environ.get(STEP_MEMORY_VARIABLE, "4096")) * _MIB,
             endpoint_url=environ.get("AWS_ENDPOINT_URL"),
             environment={name: environ[name] for name in names if name in environ},
             region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",

@@ -1,8 +1,8 @@
-"""Programs and logs in S3: what a step downloads, and what it leaves behind."""
+"""The AWS beside us: programs and logs in S3, and clients of its other services."""
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore.config import Config
@@ -11,6 +11,7 @@ from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.emr.settings import EmrSettings
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from mypy_boto3_s3 import S3Client
 
 _SCHEMES = ("s3://", "s3a://", "s3n://")
@@ -33,13 +34,18 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 
 
 class Storage:
-    """S3 at the emulation's own endpoint. The client is made at first use: the port is known late."""
+    """AWS at the emulation's own endpoint. Clients are made at first use: the port is known late."""
 
     def __init__(self, settings: EmrSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._endpoint_url = settings.endpoint_url
-        self._client: S3Client | None = None
+        self._clients: dict[str, BaseClient] = {}
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the endpoint is known."""
+        return self._endpoint_url is not None
 
     @property
     def endpoint_url(self) -> str:
@@ -58,7 +64,7 @@ class Storage:
         """Take the endpoint, once the server's port is known."""
         with self._lock:
             self._endpoint_url = endpoint_url
-            self._client = None
+            self._clients.clear()
 
     def environment(self) -> dict[str, str]:
         """Give the AWS_* variables with which a step reaches this S3."""
@@ -81,22 +87,26 @@ class Storage:
         bucket, key = split_s3_uri(uri)
         target = folder / (Path(key).name or "object")
         folder.mkdir(parents=True, exist_ok=True)
-        answer = self.client().get_object(Bucket=bucket, Key=key)
+        answer = self.client("s3").get_object(Bucket=bucket, Key=key)
         target.write_bytes(answer["Body"].read())
         return target
 
     def upload(self, uri: str, body: bytes) -> None:
         """Upload an object."""
         bucket, key = split_s3_uri(uri)
-        self.client().put_object(Bucket=bucket, Key=key, Body=body)
+        self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
-    def client(self) -> "S3Client":
-        """Give the client; boto3's clients may be shared between threads, the making of one may not."""
+    @overload
+    def client(self, service: Literal["s3"]) -> "S3Client": ...
+    @overload
+    def client(self, service: str) -> Any: ...  # noqa: ANN401 - the service's own client
+    def client(self, service: str) -> Any:
+        """Give a client; boto3's clients may be shared between threads, the making of one may not."""
         with self._lock:
-            if self._client is None:
+            if service not in self._clients:
                 environment = self.environment()
-                self._client = boto3.client(
-                    "s3",
+                self._clients[service] = boto3.client(  # type: ignore[call-overload]  # any service
+                    service,
                     endpoint_url=self.endpoint_url,
                     region_name=environment["AWS_REGION"],
                     aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
@@ -111,4 +121,4 @@ class Storage:
                         max_pool_connections=32,
                     ),
                 )
-            return self._client
+            return self._clients[service]

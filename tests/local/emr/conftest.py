@@ -14,7 +14,7 @@ from botocore.config import Config
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from sparkdrop_local.emr import EmrApp, EmrSettings
+from sparkdrop_local.emr import NO_DELAYS, Delays, EmrApp, EmrSettings
 
 DEADLINE_SECONDS = 60
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m7g.xlarge", "InstanceCount": 1}
@@ -53,6 +53,10 @@ class LocalEmr:
         self.server.server_close()
         self.client.close()
         self.s3.close()
+
+    def step_clock(self, seconds: float) -> None:
+        """Move EMR's clock on."""
+        self.app.context.clock.step(seconds)
 
     def run(self, *steps: dict[str, Any], keep_alive: bool = True, **more: Any) -> str:
         """Run a cluster; ``instances`` adds to its Instances."""
@@ -125,10 +129,19 @@ def emr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEmr]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     settings = EmrSettings(
         scratch_dir=tmp_path_factory.mktemp("emr"),
-        start_delay_seconds=0.05,
-        terminate_delay_seconds=0.02,
+        delays=Delays(starting=0.025, bootstrapping=0.025, terminating=0.02, resizing=0.02, application=0.02),
         stop_grace_seconds=0.5,
-        idle_time_scale=0.002,
+    )
+    local = LocalEmr(settings)
+    yield local
+    local.close()
+
+
+@pytest.fixture(scope="session")
+def stepped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEmr]:
+    """An EMR without delays whose clock stands still until a test steps it."""
+    settings = EmrSettings(
+        scratch_dir=tmp_path_factory.mktemp("stepped"), delays=NO_DELAYS, clock_rate=0, stop_grace_seconds=0.5
     )
     local = LocalEmr(settings)
     yield local

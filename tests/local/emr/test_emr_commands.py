@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkdrop_local.emr.commands import (
+from sparkdrop_local.emr.errors import EmrError
+from sparkdrop_local.emr.jobs.commands import (
     CommandError,
     PlainCommand,
     Script,
@@ -13,8 +14,7 @@ from sparkdrop_local.emr.commands import (
     parse_command,
     parse_submission,
 )
-from sparkdrop_local.emr.errors import EmrError
-from sparkdrop_local.emr.failures import find_cause
+from sparkdrop_local.emr.jobs.failures import find_cause
 from sparkdrop_local.emr.paging import take_page
 from sparkdrop_local.emr.storage import split_s3_uri
 

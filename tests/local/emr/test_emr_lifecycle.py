@@ -5,6 +5,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from sparkdrop_local.emr import Delays
+
 QUICKLY = {"Delay": 0.05, "MaxAttempts": 400}
 
 
@@ -22,7 +24,7 @@ def test_a_cluster_that_is_kept_alive_waits_for_steps(emr):
 
 
 def test_a_cluster_passes_emrs_states_in_order(make_emr, tmp_path):
-    emr = make_emr(scratch_dir=tmp_path, start_delay_seconds=0.6, terminate_delay_seconds=0.4)
+    emr = make_emr(scratch_dir=tmp_path, delays=Delays(starting=0.3, bootstrapping=0.3, terminating=0.4))
     try:
         cluster = emr.run(emr.bash("sleep 0.4"), keep_alive=False)
         seen = []
@@ -92,7 +94,7 @@ def test_a_protected_cluster_outlives_terminate_and_its_failing_step(emr):
 
 
 def test_a_cluster_can_be_terminated_before_it_is_up(make_emr, tmp_path):
-    emr = make_emr(scratch_dir=tmp_path, start_delay_seconds=60, terminate_delay_seconds=0)
+    emr = make_emr(scratch_dir=tmp_path, delays=Delays(starting=60, terminating=0))
     try:
         cluster = emr.run(emr.bash("true"))
         emr.client.terminate_job_flows(JobFlowIds=[cluster])
@@ -109,28 +111,44 @@ def test_a_terminated_cluster_takes_no_more_steps(emr):
         emr.add(cluster, emr.bash("true"))
 
 
-def test_an_idle_cluster_ends_by_its_policy(emr):
-    cluster = emr.run(AutoTerminationPolicy={"IdleTimeout": 60})  # 0.12 s at this scale
-    status = emr.wait_cluster(cluster, "TERMINATED")
+def test_an_idle_cluster_ends_by_its_policy(stepped):
+    cluster = stepped.run(AutoTerminationPolicy={"IdleTimeout": 60})
+    stepped.wait_cluster(cluster, "WAITING")
+    stepped.step_clock(59.9)
+    assert stepped.cluster(cluster)["Status"]["State"] == "WAITING"
+    stepped.step_clock(0.1)
+    status = stepped.cluster(cluster)["Status"]
+    assert status["State"] == "TERMINATED"
     assert "idle" in status["StateChangeReason"]["Message"]
+    timeline = status["Timeline"]
+    assert (timeline["EndDateTime"] - timeline["ReadyDateTime"]).total_seconds() == 60
 
 
-def test_a_busy_cluster_is_not_idle(emr):
-    cluster = emr.run(emr.bash("sleep 0.5"), AutoTerminationPolicy={"IdleTimeout": 60})
-    emr.wait_cluster(cluster, "TERMINATED")
-    assert emr.states(cluster) == ["COMPLETED"]
+def test_a_busy_cluster_is_not_idle(stepped, tmp_path):
+    go = tmp_path / "go"
+    cluster = stepped.run(
+        stepped.bash(f"until [ -e {go} ]; do sleep 0.02; done"), AutoTerminationPolicy={"IdleTimeout": 60}
+    )
+    stepped.wait_cluster(cluster, "RUNNING")
+    stepped.step_clock(3600)
+    assert stepped.cluster(cluster)["Status"]["State"] == "RUNNING"
+    go.touch()
+    stepped.wait_cluster(cluster, "WAITING")
+    stepped.step_clock(60)
+    assert stepped.cluster(cluster)["Status"]["State"] == "TERMINATED"
 
 
-def test_a_protected_cluster_is_not_ended_for_being_idle(emr):
-    cluster = emr.run(AutoTerminationPolicy={"IdleTimeout": 60}, instances={"TerminationProtected": True})
-    ended = emr.run(AutoTerminationPolicy={"IdleTimeout": 120})
-    emr.wait_cluster(ended, "TERMINATED")  # idle for twice as long
-    assert emr.cluster(cluster)["Status"]["State"] == "WAITING"
-    emr.client.set_termination_protection(JobFlowIds=[cluster], TerminationProtected=False)
-    emr.wait_cluster(cluster, "TERMINATED")
+def test_a_protected_cluster_is_not_ended_for_being_idle(stepped):
+    cluster = stepped.run(AutoTerminationPolicy={"IdleTimeout": 60}, instances={"TerminationProtected": True})
+    stepped.wait_cluster(cluster, "WAITING")
+    stepped.step_clock(3600)
+    assert stepped.cluster(cluster)["Status"]["State"] == "WAITING"
+    stepped.client.set_termination_protection(JobFlowIds=[cluster], TerminationProtected=False)
+    assert stepped.cluster(cluster)["Status"]["State"] == "TERMINATED"
 
 
-def test_an_idle_policy_can_be_read_changed_and_removed(emr):
+def test_an_idle_policy_can_be_read_changed_and_removed(stepped):
+    emr = stepped
     cluster = emr.run(AutoTerminationPolicy={"IdleTimeout": 604_800})
     policy = {"ClusterId": cluster}
     assert emr.client.get_auto_termination_policy(**policy)["AutoTerminationPolicy"] == {
@@ -140,6 +158,7 @@ def test_an_idle_policy_can_be_read_changed_and_removed(emr):
     assert "AutoTerminationPolicy" not in emr.client.get_auto_termination_policy(**policy)
     emr.wait_cluster(cluster, "WAITING")
     emr.client.put_auto_termination_policy(**policy, AutoTerminationPolicy={"IdleTimeout": 60})
+    emr.step_clock(60)
     emr.wait_cluster(cluster, "TERMINATED")
 
 

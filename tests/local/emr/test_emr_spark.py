@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from sparkdrop_local.emr import NO_DELAYS
 from sparkdrop_local.spark import prepare
 from sparkdrop_local.spark_jars import CACHE_VARIABLE
 
@@ -31,8 +32,7 @@ def spark_emr(make_emr, repo_root, tmp_path_factory):
     emr = make_emr(
         scratch_dir=tmp_path_factory.mktemp("spark"),
         spark=prepare(cache, train=False),
-        start_delay_seconds=0,
-        terminate_delay_seconds=0,
+        delays=NO_DELAYS,
         stop_grace_seconds=2,
     )
     yield emr

@@ -7,6 +7,8 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from sparkdrop_local.emr import NO_DELAYS
+
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; one that has ended but is not reaped yet does not."""
@@ -158,7 +160,7 @@ def test_steps_are_listed_by_id_and_state_a_page_at_a_time(emr):
 
 
 def test_closing_stops_every_running_step(make_emr, tmp_path):
-    emr = make_emr(scratch_dir=tmp_path / "emr", start_delay_seconds=0, terminate_delay_seconds=0)
+    emr = make_emr(scratch_dir=tmp_path / "emr", delays=NO_DELAYS)
     pid = tmp_path / "pid"
     emr.run(emr.bash(f"echo $$ > {pid}.part; mv {pid}.part {pid}; exec sleep 600"))
     emr.until(pid.exists)

@@ -8,6 +8,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sparkdrop_local.emr import Delays
+
 UNKNOWN = "j-UNKNOWN000000"
 GROUPS = {"InstanceGroups": [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}]}
 
@@ -115,7 +117,7 @@ def test_an_unknown_step_is_refused(emr):
 
 
 def test_more_than_256_active_steps_are_refused(make_emr, tmp_path):
-    emr = make_emr(scratch_dir=tmp_path, start_delay_seconds=60, terminate_delay_seconds=0)
+    emr = make_emr(scratch_dir=tmp_path, delays=Delays(starting=60, terminating=0))
     try:
         cluster = emr.run(*[emr.bash("true")] * 200)
         emr.add(cluster, *[emr.bash("true")] * 56)

@@ -1,4 +1,4 @@
-"""A step's logs: four files while it runs, and their gzip under LogUri when it ends.
+"""A job's logs: four files while it runs, and their gzip under LogUri when it ends.
 
 The places: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-web-log-files.html
 """
@@ -6,6 +6,7 @@ The places: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-vi
 import gzip
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,12 +19,12 @@ NAMES = ("controller", "stdout", "stderr", "syslog")
 _TAIL_BYTES = 256 * 1024
 
 
-class StepLogs:
-    """The logs of one step."""
+class JobLogs:
+    """The logs of one job."""
 
-    def __init__(self, folder: Path, log_uri: str | None, cluster_id: str, step_id: str) -> None:
+    def __init__(self, folder: Path, uris: Mapping[str, str]) -> None:
         self._folder = folder
-        self._prefix = f"{log_uri}{cluster_id}/steps/{step_id}/" if log_uri else None
+        self._uris = uris
         self._started = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         for name in NAMES:
@@ -34,8 +35,8 @@ class StepLogs:
         return self._folder / name
 
     def uri(self, name: str) -> str | None:
-        """Where a log is once the step has ended; None without LogUri."""
-        return f"{self._prefix}{name}.gz" if self._prefix else None
+        """Where a log is once the job has ended; None where it is not kept."""
+        return self._uris.get(name)
 
     def control(self, level: str, text: str) -> None:
         """Write a line of the controller's log."""
@@ -65,13 +66,11 @@ class StepLogs:
             return file.read().decode("utf-8", errors="replace")
 
     def upload(self, storage: Storage) -> None:
-        """Upload all four; a bucket that refuses them costs the logs, not the step."""
-        if self._prefix is None:
-            return
-        for name in NAMES:
+        """Upload those that are kept; a bucket that refuses them costs the logs, not the job."""
+        for name, uri in self._uris.items():
             body = gzip.compress(self.path(name).read_bytes(), compresslevel=1)
             try:
-                storage.upload(f"{self._prefix}{name}.gz", body)
+                storage.upload(uri, body)
             except (BotoCoreError, ClientError) as error:
-                _LOGGER.warning("the logs of a step could not be uploaded to %s: %s", self._prefix, error)
+                _LOGGER.warning("the logs of a job could not be uploaded to %s: %s", uri, error)
                 return

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sparkdrop_local.emr import words
+from sparkdrop_local.emr.ec2 import words
+from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline
+from sparkdrop_local.emr.ec2.registry import Registry
+from sparkdrop_local.emr.ec2.views import build_step, build_step_summary
+from sparkdrop_local.emr.ec2.words import StepState
 from sparkdrop_local.emr.errors import invalid_request, validation
 from sparkdrop_local.emr.paging import take_page
-from sparkdrop_local.emr.records import Cluster, Step
-from sparkdrop_local.emr.registry import Registry
-from sparkdrop_local.emr.views import build_step, build_step_summary
-from sparkdrop_local.emr.words import StepState
 
 _MAX_STEP_IDS = 10
 # RunJobFlow and AddJobFlowSteps leave ActionOnFailure optional; EMR then shuts the cluster down.
@@ -19,20 +19,25 @@ _DEFAULT_ACTION = "TERMINATE_CLUSTER"
 def add_job_flow_steps(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Put steps at the end of a cluster's queue."""
     cluster = registry.find_live_job_flow(parameters["JobFlowId"])
-    active = sum(step.state.is_active for step in cluster.steps)
+    active = sum(step.state.is_active for step in cluster.steps.values())
     steps = build_steps(
         parameters["Steps"],
+        created=registry.context.clock.now(),
         concurrency=cluster.concurrency,
         active=active,
         execution_role=parameters.get("ExecutionRoleArn"),
     )
-    cluster.steps.extend(steps)
-    cluster.changed.notify_all()
+    registry.add_steps(cluster, steps)
     return {"StepIds": [step.id for step in steps]}
 
 
 def build_steps(
-    configs: Sequence[Mapping[str, Any]], *, concurrency: int, active: int, execution_role: str | None = None
+    configs: Sequence[Mapping[str, Any]],
+    *,
+    created: float,
+    concurrency: int,
+    active: int,
+    execution_role: str | None = None,
 ) -> list[Step]:
     """Make steps of StepConfigs.
 
@@ -60,6 +65,7 @@ def build_steps(
                 name=config["Name"],
                 config=config["HadoopJarStep"],
                 action_on_failure=action,
+                timeline=Timeline(created),
                 execution_role=execution_role,
             )
         )
@@ -75,7 +81,7 @@ def list_steps(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, A
     found = (
         [registry.find_step(cluster, identifier) for identifier in identifiers]
         if identifiers
-        else list(reversed(cluster.steps))
+        else list(reversed(cluster.steps.values()))
     )
     page, marker = take_page(
         found,
@@ -97,17 +103,15 @@ def cancel_steps(registry: Registry, parameters: Mapping[str, Any]) -> dict[str,
     (cluster,) = registry.find_job_flows([parameters["ClusterId"]])
     force = parameters.get("StepCancellationOption") == "TERMINATE_PROCESS"
     answers = [_cancel(registry, cluster, identifier, force=force) for identifier in parameters["StepIds"]]
-    cluster.changed.notify_all()
+    registry.change(cluster)
     return {"CancelStepsInfoList": answers}
 
 
 def _cancel(registry: Registry, cluster: Cluster, identifier: str, *, force: bool) -> dict[str, str]:
-    step = cluster.find_step(identifier)
+    step = cluster.steps.get(identifier)
     if step is None:
         return {"StepId": identifier, "Status": "FAILED", "Reason": "Step does not exist in the cluster."}
-    if step.state is StepState.PENDING:
-        step.state = StepState.CANCELLED
-    elif step.state in (StepState.RUNNING, StepState.CANCEL_PENDING):
+    if step.state in (StepState.PENDING, StepState.RUNNING, StepState.CANCEL_PENDING):
         registry.cancel_step(cluster, step, force=force)
     else:
         reason = f"Step cannot be cancelled in state {step.state}."

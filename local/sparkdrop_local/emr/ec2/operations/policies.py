@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sparkdrop_local.emr import words
+from sparkdrop_local.emr.ec2 import words
+from sparkdrop_local.emr.ec2.records import Cluster
+from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.errors import validation
-from sparkdrop_local.emr.records import Cluster
-from sparkdrop_local.emr.registry import Registry
 
 _IDLE_RANGE = (60, 604_800)
 _DEFAULT_IDLE_SECONDS = 3_600
@@ -16,21 +16,21 @@ def set_termination_protection(registry: Registry, parameters: Mapping[str, Any]
     """Protect clusters from TerminateJobFlows and from failing steps, or end that."""
     for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
         cluster.protected = parameters["TerminationProtected"]
-        cluster.changed.notify_all()
+        registry.change(cluster)
 
 
 def set_keep_alive(registry: Registry, parameters: Mapping[str, Any]) -> None:
     """Have clusters wait for more steps once theirs are done, or end."""
     for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
         cluster.keep_alive = parameters["KeepJobFlowAliveWhenNoSteps"]
-        cluster.changed.notify_all()
+        registry.change(cluster)
 
 
 def put_auto_termination_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Have a cluster end after some idle time."""
     cluster = _find_live(registry, parameters)
     cluster.idle_timeout = check_idle_timeout(parameters.get("AutoTerminationPolicy") or {})
-    cluster.changed.notify_all()
+    registry.change(cluster)
     return {}
 
 
@@ -44,7 +44,7 @@ def remove_auto_termination_policy(registry: Registry, parameters: Mapping[str, 
     """Have a cluster stay however long it is idle."""
     cluster = _find_live(registry, parameters)
     cluster.idle_timeout = None
-    cluster.changed.notify_all()
+    registry.change(cluster)
     return {}
 
 
@@ -52,6 +52,7 @@ def add_tags(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any
     """Add tags, or give them new values."""
     cluster = registry.find_cluster(parameters["ResourceId"])
     cluster.tags.update({tag["Key"]: tag.get("Value", "") for tag in parameters["Tags"]})
+    registry.change(cluster)
     return {}
 
 
@@ -60,6 +61,7 @@ def remove_tags(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, 
     cluster = registry.find_cluster(parameters["ResourceId"])
     for key in parameters["TagKeys"]:
         cluster.tags.pop(key, None)
+    registry.change(cluster)
     return {}
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sparkdrop_local.emr.records import Cluster, Step, Timeline
+from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline
 
 # what a cluster's description repeats of its request, as it was
 _ECHOED = (

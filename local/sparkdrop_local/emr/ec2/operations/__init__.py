@@ -7,8 +7,8 @@ result's members, or None for an operation without a result, or raises EmrError.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sparkdrop_local.emr.operations import clusters, instances, policies, steps
-from sparkdrop_local.emr.registry import Registry
+from sparkdrop_local.emr.ec2.operations import clusters, instances, policies, steps
+from sparkdrop_local.emr.ec2.registry import Registry
 
 Operation = Callable[[Registry, Mapping[str, Any]], Mapping[str, Any] | None]
 

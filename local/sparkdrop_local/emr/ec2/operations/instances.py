@@ -8,12 +8,12 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sparkdrop_local.emr.ec2.records import Cluster
+from sparkdrop_local.emr.ec2.registry import Registry
+from sparkdrop_local.emr.ec2.views import build_timeline
+from sparkdrop_local.emr.ec2.words import ClusterState
 from sparkdrop_local.emr.errors import invalid_request
 from sparkdrop_local.emr.paging import take_page
-from sparkdrop_local.emr.records import Cluster
-from sparkdrop_local.emr.registry import Registry
-from sparkdrop_local.emr.views import build_timeline
-from sparkdrop_local.emr.words import ClusterState
 
 _FLEETS = (
     "Instance fleets and instance groups are mutually exclusive. The EMR cluster specified in the request "

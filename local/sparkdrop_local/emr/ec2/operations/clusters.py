@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sparkdrop_local.emr import words
+from sparkdrop_local.emr.ec2 import words
+from sparkdrop_local.emr.ec2.operations.policies import check_idle_timeout
+from sparkdrop_local.emr.ec2.operations.steps import build_steps
+from sparkdrop_local.emr.ec2.records import Cluster
+from sparkdrop_local.emr.ec2.registry import Registry
+from sparkdrop_local.emr.ec2.views import build_cluster, build_cluster_summary
 from sparkdrop_local.emr.errors import invalid_request, validation
-from sparkdrop_local.emr.operations.policies import check_idle_timeout
-from sparkdrop_local.emr.operations.steps import build_steps
 from sparkdrop_local.emr.paging import take_page
-from sparkdrop_local.emr.records import Cluster
-from sparkdrop_local.emr.registry import Registry
 from sparkdrop_local.emr.storage import is_s3_uri
-from sparkdrop_local.emr.views import build_cluster, build_cluster_summary
 
 _MAX_CONCURRENCY = 256
 _MAX_TERMINATED_AT_ONCE = 10
@@ -31,7 +31,9 @@ def run_job_flow(registry: Registry, parameters: Mapping[str, Any]) -> dict[str,
         raise validation(f"LogUri must be an S3 location, not '{log_uri}'.")
     policy = parameters.get("AutoTerminationPolicy")
     # a new cluster has no active steps yet, so its own limit is all there is to check
-    steps = build_steps(parameters.get("Steps", []), concurrency=concurrency, active=0)
+    steps = build_steps(
+        parameters.get("Steps", []), created=registry.context.clock.now(), concurrency=concurrency, active=0
+    )
     cluster = registry.add_cluster(
         parameters,
         keep_alive=instances.get("KeepJobFlowAliveWhenNoSteps", False),
@@ -75,7 +77,7 @@ def modify_cluster(registry: Registry, parameters: Mapping[str, Any]) -> dict[st
         raise invalid_request(words.MODIFY_TERMINATED)
     if (level := parameters.get("StepConcurrencyLevel")) is not None:
         cluster.concurrency = check_concurrency(level)
-        cluster.changed.notify_all()
+        registry.change(cluster)
     return {"StepConcurrencyLevel": cluster.concurrency}
 
 

@@ -7,10 +7,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sparkdrop.core.errors import SparkdropError
-from sparkdrop_local.emr.commands import (
+from sparkdrop_local.emr.jobs.commands import (
     Command,
     CommandError,
     PlainCommand,
@@ -18,6 +17,7 @@ from sparkdrop_local.emr.commands import (
     SparkSubmission,
     is_local_conf,
 )
+from sparkdrop_local.emr.jobs.task import JobTask
 from sparkdrop_local.emr.settings import EmrSettings
 from sparkdrop_local.emr.storage import Storage, is_s3_uri
 from sparkdrop_local.spark import (
@@ -28,9 +28,6 @@ from sparkdrop_local.spark import (
     find_runtime,
     write_spark_conf,
 )
-
-if TYPE_CHECKING:
-    from sparkdrop_local.emr.execution import StepTask
 
 _LOGGER = logging.getLogger(__name__)
 # What every process may see of ours; credentials and Airflow's settings are not among it.
@@ -51,7 +48,7 @@ class Prepared:
 
 
 class Preparation:
-    """Prepares the steps of one local EMR. Thread-safe."""
+    """Prepares the jobs of one local EMR. Thread-safe."""
 
     def __init__(self, settings: EmrSettings, storage: Storage) -> None:
         self._settings = settings
@@ -60,21 +57,21 @@ class Preparation:
         self._runtime = settings.spark
 
     def warm_up(self) -> None:
-        """Find Spark and make the S3 client; what is missing is told by the step that needs it."""
+        """Find Spark and make the S3 client; what is missing is told by the job that needs it."""
         try:
             self._spark()
-            self._storage.client()
+            self._storage.client("s3")
         except SparkdropError as error:
             _LOGGER.info("steps that need it will fail: %s", error)
 
-    def prepare(self, command: Command, task: "StepTask", *, work: Path, stderr: Path) -> Prepared:
+    def prepare(self, command: Command, task: JobTask, *, work: Path, stderr: Path) -> Prepared:
         """Prepare a command in its work folder.
 
         Args:
             command: what to run.
-            task: the step that it belongs to.
-            work: the folder it runs in; it is made here and removed when the step has ended.
-            stderr: the file of the step's stderr.
+            task: the job that it belongs to.
+            work: the folder it runs in; it is made here and removed when the job has ended.
+            stderr: the file of the job's stderr.
 
         Raises:
             CommandError: there is no such program.
@@ -124,14 +121,13 @@ class Preparation:
             class_path=submission.class_path,
         )
 
-    def _environment(self, task: "StepTask", work: Path) -> dict[str, str]:
+    def _environment(self, task: JobTask, work: Path) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         return {
             **passed_on,
             **self._storage.environment(),
             "TMPDIR": str(work / "tmp"),
-            "EMR_CLUSTER_ID": task.cluster_id,
-            "EMR_STEP_ID": task.step.id,
+            **task.environment,
         }
 
     def _spark(self) -> SparkRuntime:
@@ -141,7 +137,7 @@ class Preparation:
             return self._runtime
 
     def _spark_environment(
-        self, runtime: SparkRuntime, task: "StepTask", work: Path, stderr: Path | None
+        self, runtime: SparkRuntime, task: JobTask, work: Path, stderr: Path | None
     ) -> dict[str, str]:
         """Write the run's ``spark-defaults.conf``: the local defaults, then the cluster's own."""
         conf_dir = work / "spark-conf"
@@ -151,14 +147,14 @@ class Preparation:
             region=self._settings.region,
             scratch_dir=work,
         )
-        conf |= {key: value for key, value in task.spark_defaults.items() if is_local_conf(key)}
+        conf |= {key: value for key, value in task.spark_defaults().items() if is_local_conf(key)}
         if stderr is None:  # the spark-submit script, called by a command, takes these from here
             conf |= {"spark.master": f"local[{runtime.cores}]", "spark.driver.memory": runtime.driver_memory}
             conf["spark.driver.extraClassPath"] = f"{runtime.jars_dir}/*"
         write_spark_conf(conf_dir, conf)
         return build_spark_environment(runtime, conf_dir=conf_dir, stderr=stderr)
 
-    def _spark_environment_if_any(self, task: "StepTask", work: Path) -> dict[str, str]:
+    def _spark_environment_if_any(self, task: JobTask, work: Path) -> dict[str, str]:
         """Let a plain command call ``spark-submit`` itself, where Spark is complete; others need none."""
         try:
             return self._spark_environment(self._spark(), task, work, None)

@@ -8,7 +8,6 @@ from enum import StrEnum
 
 MAX_ACTIVE_STEPS = 256
 MAX_STEP_CHARACTERS = 10_240
-PAGE_SIZE = 50
 
 MODIFY_TERMINATED = "A job flow that is shutting down, terminated, or finished may not be modified."
 UNKNOWN_JOB_FLOW = "Specified job flow ID not valid."
@@ -70,9 +69,14 @@ STEPS_COMPLETED = Ending("ALL_STEPS_COMPLETED", "Steps completed")
 STEPS_COMPLETED_WITH_ERRORS = Ending("STEP_FAILURE", "Steps completed with errors")
 STEP_FAILED = Ending("STEP_FAILURE", "Shut down as step failed", ClusterState.TERMINATED_WITH_ERRORS)
 USER_REQUEST = Ending("USER_REQUEST", "Terminated by user request")
+INTERNAL_ERROR = Ending(
+    "INTERNAL_ERROR", "Failed to provision ec2 instances because of an internal error",
+    ClusterState.TERMINATED_WITH_ERRORS,
+)  # fmt: skip
 # EMR's wording of an idle end is not public; the code is the nearest of the API's eight.
 IDLE = Ending("ALL_STEPS_COMPLETED", "Terminated by the auto-termination policy: the cluster was idle")
 
+LOST_STEP = "The local EMR was stopped while the step ran"
 RUNNING_STEP = "Running step"
 BOOTSTRAPPING = "Running bootstrap actions"
 READY = "Cluster ready to run steps."

@@ -1,0 +1,1 @@
+"""Processes that EMR runs: steps, bootstrap actions and job runs."""
