@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from sparkdrop_local.emr.context import EmrContext
 from sparkdrop_local.emr.ec2.service import Ec2Service
 from sparkdrop_local.emr.http import Service, read_body, read_head
+from sparkdrop_local.emr.jobs.execution import JobRunner
 from sparkdrop_local.emr.settings import EmrSettings
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class EmrApp:
         self._wrapped = wrapped
         self._closed = False
         self.context = EmrContext.open(settings)
-        self._services: tuple[Service, ...] = (Ec2Service(self.context),)
+        runner = JobRunner(self.context)
+        self._services: tuple[Service, ...] = (Ec2Service(self.context, runner),)
 
     def set_endpoint_url(self, endpoint_url: str) -> None:
         """Tell where S3 answers, once the server's port is known and before the first cluster."""

@@ -23,9 +23,9 @@ class Registry:
     ``change``.
     """
 
-    def __init__(self, context: EmrContext) -> None:
+    def __init__(self, context: EmrContext, runner: JobRunner) -> None:
         self.context = context
-        self._runner = JobRunner(context)
+        self._runner = runner
         self._lifecycle = Lifecycle(
             clock=context.clock,
             runner=self._runner,

@@ -12,6 +12,7 @@ from sparkdrop_local.emr.ec2.operations import OPERATIONS
 from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.errors import EmrError
 from sparkdrop_local.emr.http import Request, Response
+from sparkdrop_local.emr.jobs.execution import JobRunner
 from sparkdrop_local.emr.wire import build_body, build_error, parse_request
 
 _LOGGER = logging.getLogger(__name__)
@@ -21,9 +22,9 @@ _TARGET_PREFIX = "ElasticMapReduce."
 class Ec2Service:
     """EMR's JSON protocol before the registry of clusters."""
 
-    def __init__(self, context: EmrContext) -> None:
+    def __init__(self, context: EmrContext, runner: JobRunner) -> None:
         self._context = context
-        self._registry = Registry(context)
+        self._registry = Registry(context, runner)
 
     def claims(self, request: Request) -> bool:
         """Whether the request names one of our operations."""
