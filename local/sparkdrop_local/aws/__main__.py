@@ -25,6 +25,7 @@ from sparkdrop_local.aws.templates import load_templates
 from sparkdrop_local.aws.trail import FILE as TRAIL_FILE
 from sparkdrop_local.aws.trail import TrailApp
 from sparkdrop_local.emr import EmrApp, EmrSettings
+from sparkdrop_local.supervisor import hold
 from sparkdrop_local.system import aws_file, write_private
 
 if TYPE_CHECKING:
@@ -63,13 +64,19 @@ def start(home: Path, port: int, stack: ExitStack, *, trail: bool, empty: bool) 
 
     Raises:
         EmulationError: The templates cannot be synthesized or deployed, or the port is taken.
+        SettingsError: A setting of the local EMR makes no sense.
+        StoreError: The local EMR's state cannot be opened.
+        LocalSystemError: Another process has this home.
     """
     began = time.monotonic()
+    settings = emr_settings(home)
+    # clusters of this home have one keeper
+    stack.enter_context(hold(settings.scratch_dir))
     with ThreadPoolExecutor(max_workers=1) as pool:
         # the synthesis is a process of its own: it runs while moto is imported
         templates = None if empty else pool.submit(load_templates)
         moto = build_application()
-        emr = stack.enter_context(EmrApp(moto, emr_settings(home)))
+        emr = stack.enter_context(EmrApp(moto, settings))
         application: WSGIApplication = emr
         if trail:
             application = stack.enter_context(closing(TrailApp(emr, home / TRAIL_FILE)))

@@ -14,6 +14,8 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, get_header_lines
 from waitress.task import WSGITask
 
+from sparkdrop_local.emr.app import SOCKET
+
 # A function that says whether the client has hung up.
 CLIENT_IS_GONE = "sparkdrop_local.client_is_gone"
 # Whether the body came in chunks: waitress then gives it the length that it turned out to have.
@@ -56,6 +58,7 @@ class Task(WSGITask):  # type: ignore[misc] # waitress ships no types
             # 100%25.csv would be stored as 100%.csv
             environ["RAW_URI"] = environ["REQUEST_URI"]
             environ[CLIENT_IS_GONE] = self._is_client_gone
+            environ[SOCKET] = self.channel.socket
             environ[IS_CHUNKED] = self.request.chunked
             names: dict[str, str] = {}
             for name, value in self.request.metadata.items():

@@ -1,18 +1,29 @@
 """The local EMR as a WSGI app: its services before another AWS emulation."""
 
+import contextlib
 import dataclasses
+import socket
 from collections.abc import Iterable
+from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from sparkdrop_local.emr.admin import AdminService
 from sparkdrop_local.emr.context import EmrContext
 from sparkdrop_local.emr.ec2.service import Ec2Service
-from sparkdrop_local.emr.http import Service, read_body, read_head
+from sparkdrop_local.emr.errors import EmrError
+from sparkdrop_local.emr.faults import Fault, FaultKind
+from sparkdrop_local.emr.http import Request, Response, Service, read_body, read_head
 from sparkdrop_local.emr.jobs.execution import JobRunner
 from sparkdrop_local.emr.settings import EmrSettings
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+SOCKET = "sparkdrop_local.socket"
+"""Where a WSGI server may put its socket, so that a fault can cut it; some have a name of their own."""
+_SOCKETS = (SOCKET, "werkzeug.socket", "gunicorn.socket")
+_FOREIGN = "The local EMR takes nothing from pages of other machines."
 
 
 class EmrApp:
@@ -24,26 +35,35 @@ class EmrApp:
 
     Attributes:
         context: the clock, the faults and what else a test may reach for.
+
+    Raises:
+        StoreError: the state file cannot be opened.
     """
 
     def __init__(self, wrapped: "WSGIApplication", settings: EmrSettings) -> None:
         self._wrapped = wrapped
         self._closed = False
         self.context = EmrContext.open(settings)
+        self._admin = AdminService(self.context)
         runner = JobRunner(self.context)
         self._services: tuple[Service, ...] = (Ec2Service(self.context, runner),)
 
     def set_endpoint_url(self, endpoint_url: str) -> None:
         """Tell where S3 answers, once the server's port is known and before the first cluster."""
         self.context.storage.set_endpoint_url(endpoint_url)
+        self.context.events.start()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request of one of our services, or hand it on."""
         request = read_head(environ)
-        service = next((service for service in self._services if service.claims(request)), None)
-        if service is None:
+        if self._admin.claims(request):
+            response: Response | None = self._admin.answer(_with_body(request, environ))
+        elif service := next((service for service in self._services if service.claims(request)), None):
+            response = self._answer(service, _with_body(request, environ))
+        else:
             return self._wrapped(environ, start_response)
-        response = service.answer(dataclasses.replace(request, body=read_body(environ)))
+        if response is None:
+            response = _cut(environ)
         headers = [*response.headers.items(), ("Content-Length", str(len(response.body)))]
         start_response(f"{response.status.value} {response.status.phrase}", headers)
         return [response.body]
@@ -65,3 +85,50 @@ class EmrApp:
     ) -> None:
         """Close it."""
         self.close()
+
+    def _answer(self, service: Service, request: Request) -> Response | None:
+        """Answer, with the faults that are ordered before and after it; None for no answer at all."""
+        if request.is_foreign:
+            return service.refuse(request, EmrError("AccessDeniedException", _FOREIGN, HTTPStatus.FORBIDDEN))
+        names = (service.operation(request), request.signed_for or "")
+        faults = self.context.faults
+        if fault := faults.take(FaultKind.OUTAGE, *names):
+            return _fail(service, request, fault)
+        if faults.take(FaultKind.THROTTLE, *names):
+            return service.refuse(request, EmrError("ThrottlingException", "Rate exceeded"))
+        response = service.answer(request)
+        # an error has no effect, so that losing it would prove nothing
+        if response.status < HTTPStatus.MULTIPLE_CHOICES and (
+            fault := faults.take(FaultKind.LOST_RESPONSE, *names)
+        ):
+            return _fail(service, request, fault)
+        return response
+
+
+def _fail(service: Service, request: Request, fault: Fault) -> Response | None:
+    """Answer nothing, or with an error that every AWS SDK tries again.
+
+    https://docs.aws.amazon.com/emr/latest/APIReference/CommonErrors.html
+    """
+    if fault.cut:
+        return None
+    if fault.kind is FaultKind.OUTAGE:
+        message = "The request has failed due to a temporary failure of the server."
+        error = EmrError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE)
+    else:
+        message = "The request processing has failed because of an unknown error, exception or failure."
+        error = EmrError("InternalFailure", message, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return service.refuse(request, error)
+
+
+def _cut(environ: "WSGIEnvironment") -> Response:
+    """End the connection without an answer; the response is for servers that do not show us their socket."""
+    found = next((environ[name] for name in _SOCKETS if name in environ), None)
+    if found is not None:
+        with contextlib.suppress(OSError):
+            found.shutdown(socket.SHUT_RDWR)
+    return Response(HTTPStatus.INTERNAL_SERVER_ERROR, headers={"Connection": "close"})
+
+
+def _with_body(request: Request, environ: "WSGIEnvironment") -> Request:
+    return dataclasses.replace(request, body=read_body(environ))

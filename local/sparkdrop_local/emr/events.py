@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 if TYPE_CHECKING:
     from sparkdrop_local.emr.storage import Storage
 
 _LOGGER = logging.getLogger(__name__)
 _MOST_AT_ONCE = 10
+_CLOSE_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +31,35 @@ class Event:
 
 
 class EventPublisher:
-    """Puts events on the default bus. ``publish`` never waits, so that it may be called under any lock."""
+    """Puts events on the default bus. ``publish`` never waits, so that it may be called under any lock.
+
+    What is published before ``start`` is told then: an EMR that takes up its clusters may have much to say
+    before it knows where EventBridge answers.
+    """
 
     def __init__(self, storage: "Storage") -> None:
         self._storage = storage
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emr-events", daemon=True)
-        self._thread.start()
+        if storage.is_reachable:
+            self.start()
 
     def publish(self, event: Event) -> None:
         """Have an event told."""
         self._queue.put(event)
 
+    def start(self) -> None:
+        """Begin to tell, now that the endpoint is known; idempotent."""
+        if not self._thread.ident:
+            self._thread.start()
+
     def close(self) -> None:
-        """Tell what is left, and end."""
+        """Tell what is left, unless nobody answers any more, and end."""
+        self._is_closing.set()
         self._queue.put(None)
-        self._thread.join(timeout=10)
+        if self._thread.ident:
+            self._thread.join(timeout=_CLOSE_SECONDS)
 
     def _run(self) -> None:
         going = True
@@ -55,22 +67,30 @@ class EventPublisher:
             events = [self._queue.get()]
             while len(events) < _MOST_AT_ONCE and not self._queue.empty():
                 events.append(self._queue.get())
-            going = None not in events
-            self._put([event for event in events if event is not None])
+            told = self._put([event for event in events if event is not None])
+            # a server that has gone would keep every batch waiting
+            going = None not in events and (told or not self._is_closing.is_set())
 
-    def _put(self, events: list[Event]) -> None:
-        if not events or not self._storage.is_reachable:
-            return
-        entries = [
-            {
-                "Source": event.source,
-                "DetailType": event.detail_type,
-                "Detail": json.dumps(event.detail),
-                "Time": datetime.fromtimestamp(event.time, UTC),
-            }
-            for event in events
-        ]
+    def _put(self, events: list[Event]) -> bool:
+        """Put events on the bus; tell whether it took them."""
+        if not events:
+            return True
         try:
-            self._storage.client("events").put_events(Entries=entries)
-        except (BotoCoreError, ClientError) as error:
-            _LOGGER.warning("%d events of EMR could not be told: %s", len(events), error)
+            entries = [_to_entry(event) for event in events]
+            refused = self._storage.client("events").put_events(Entries=entries)["FailedEntryCount"]
+        except Exception as error:  # noqa: BLE001 - no event may silence those that come after it
+            level = logging.INFO if self._is_closing.is_set() else logging.WARNING
+            _LOGGER.log(level, "%d events of EMR could not be told: %s", len(events), error)
+            return False
+        if refused:
+            _LOGGER.warning("%d events of EMR were refused", refused)
+        return True
+
+
+def _to_entry(event: Event) -> dict[str, Any]:
+    return {
+        "Source": event.source,
+        "DetailType": event.detail_type,
+        "Detail": json.dumps(event.detail),
+        "Time": datetime.fromtimestamp(event.time, UTC),
+    }

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
+
+from sparkdrop_local.emr.errors import EmrError
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SCOPE = re.compile(r"Credential=[^/\s]+/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
 
 
@@ -29,6 +32,17 @@ class Request:
         found = _SCOPE.search(self.headers.get("authorization", ""))
         return found["service"] if found else None
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a browser sends it for a page of another machine.
+
+        Browsers name the page's origin with all that can change something, and a page may send a simple POST
+        to any port of its visitor's machine; here that would run programs.
+        https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Origin
+        """
+        origin = self.headers.get("origin")
+        return origin is not None and not is_loopback(origin)
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -45,11 +59,25 @@ class Service(Protocol):
     def claims(self, request: Request) -> bool:
         """Whether the request is this service's; its body is not read yet."""
 
+    def operation(self, request: Request) -> str:
+        """The operation that a request of this service's names, as the service's model calls it."""
+
     def answer(self, request: Request) -> Response:
         """Answer a request of this service's."""
 
+    def refuse(self, request: Request, error: EmrError) -> Response:
+        """Answer a request of this service's with an error, in the shape of the service's protocol."""
+
     def close(self) -> None:
         """Stop what it started; idempotent."""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine."""
+    try:
+        return urlsplit(url).hostname in _LOOPBACK
+    except ValueError:
+        return False
 
 
 def read_head(environ: "WSGIEnvironment") -> Request:
@@ -59,6 +87,7 @@ def read_head(environ: "WSGIEnvironment") -> Request:
         for name, value in environ.items()
         if name.startswith("HTTP_")
     }
+    headers["content-type"] = str(environ.get("CONTENT_TYPE", ""))
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     return Request(environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/"), query, headers)
 

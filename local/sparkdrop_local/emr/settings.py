@@ -1,18 +1,25 @@
 """How the local EMR behaves: its delays, its place on disk and the Spark it runs."""
 
+import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
+from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.spark import SparkRuntime
 
 DELAYS_VARIABLE = "SPARKDROP_LOCAL_EMR_DELAYS"
 RATE_VARIABLE = "SPARKDROP_LOCAL_EMR_CLOCK_RATE"
 STEP_MEMORY_VARIABLE = "SPARKDROP_LOCAL_EMR_STEP_MEMORY_MIB"
 _MIB = 1024 * 1024
+Value = TypeVar("Value")
+
+
+class SettingsError(SparkdropError, ValueError):
+    """A setting of the environment makes no sense; the message names it and what it takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +65,24 @@ class Delays:
                 starting=240, bootstrapping=60, terminating=60, resizing=180, logs=300, application=60,
                 job_run=20,
             )  # fmt: skip
-        try:
-            half = float(text) / 2
-        except ValueError as error:
-            raise ValueError(f"{DELAYS_VARIABLE}={text}: give none, local, real or seconds") from error
-        if half < 0:
-            raise ValueError(f"{DELAYS_VARIABLE}={text}: seconds are 0 or more")
+        half = _parse_number(text) / 2
         return cls(starting=half, bootstrapping=half)
+
+
+def _parse_number(text: str) -> float:
+    """Read a number that is 0 or more, or raise ValueError."""
+    number = float(text)
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _parse_memory(text: str) -> int:
+    """Read MiB, one at least, or raise ValueError."""
+    mebibytes = int(text)
+    if mebibytes < 1:
+        raise ValueError(text)
+    return mebibytes * _MIB
 
 
 NO_DELAYS = Delays.parse("none")
@@ -107,7 +125,7 @@ class EmrSettings:
         """Take AWS_* from an environment, and delays, rate and memory from SPARKDROP_LOCAL_EMR_*.
 
         Raises:
-            ValueError: one of them is no number.
+            SettingsError: one of them makes no sense.
         """
         environ = os.environ if environ is None else environ
         names = (
@@ -120,10 +138,20 @@ class EmrSettings:
         return cls(
             scratch_dir=home,
             state_file=home / "state.sqlite",
-            delays=Delays.parse(environ.get(DELAYS_VARIABLE, "local")),
-            clock_rate=float(environ.get(RATE_VARIABLE, "1")),
-            step_memory_bytes=int(environ.get(STEP_MEMORY_VARIABLE, "4096")) * _MIB,
+            delays=_read(environ, DELAYS_VARIABLE, "local", Delays.parse, "none, local, real or seconds"),
+            clock_rate=_read(environ, RATE_VARIABLE, "1", _parse_number, "a number, 0 or more"),
+            step_memory_bytes=_read(environ, STEP_MEMORY_VARIABLE, "4096", _parse_memory, "MiB, 1 or more"),
             endpoint_url=environ.get("AWS_ENDPOINT_URL"),
             environment={name: environ[name] for name in names if name in environ},
             region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         )
+
+
+def _read(
+    environ: Mapping[str, str], name: str, default: str, parse: Callable[[str], Value], takes: str
+) -> Value:
+    text = environ.get(name) or default
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{name}={text}: give {takes}") from error

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SCHEMES = ("s3://", "s3a://", "s3n://")
 _LOCAL_KEY = "local"
+_CHUNK_BYTES = 1024 * 1024
 
 
 class EndpointUnknownError(SparkdropError):
@@ -88,7 +89,9 @@ class Storage:
         target = folder / (Path(key).name or "object")
         folder.mkdir(parents=True, exist_ok=True)
         answer = self.client("s3").get_object(Bucket=bucket, Key=key)
-        target.write_bytes(answer["Body"].read())
+        with target.open("wb") as file:
+            for chunk in answer["Body"].iter_chunks(_CHUNK_BYTES):
+                file.write(chunk)
         return target
 
     def upload(self, uri: str, body: bytes) -> None:

@@ -1,6 +1,7 @@
 """All clusters of one local EMR, and the lock over them."""
 
 import logging
+import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from sparkdrop_local.emr.jobs.execution import JobRunner
 
 _LOGGER = logging.getLogger(__name__)
 _CLUSTER, _STEP = "cluster", "step"
+# EMR keeps what it knows of an ended cluster for two months:
+# https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-clusters.html
+_KEPT_SECONDS = 60 * 86_400
 
 
 class Registry:
@@ -132,15 +136,31 @@ class Registry:
     def _load(self) -> None:
         """Take up what an earlier process knew."""
         store = self.context.store
-        for identifier, record in store.load(_CLUSTER):
-            self._clusters[identifier] = Cluster.from_record(record)
-        for identifier, record in store.load(_STEP):
-            cluster = self._clusters[record.pop("cluster")]
-            cluster.steps[identifier] = Step.from_record(record)
+        self._clusters.update(store.read(_CLUSTER, Cluster.from_record))
+        # the steps of a cluster that could not be read cannot either
+        steps = store.read(
+            _STEP, lambda record: (self._clusters[record.pop("cluster")], Step.from_record(record))
+        )
+        for identifier, (cluster, step) in steps:
+            cluster.steps[identifier] = step
         for cluster in list(self._clusters.values()):
-            if not cluster.state.is_final:
+            if cluster.state.is_final:
+                self._forget_later(cluster)
+            else:
                 _LOGGER.info("cluster %s of an earlier process goes on", cluster.id)
                 self._lifecycle.resume(cluster)
+
+    def _forget_later(self, cluster: Cluster) -> None:
+        ended = cluster.timeline.ended or cluster.timeline.created
+        self.context.clock.call_at(ended + _KEPT_SECONDS, lambda: self._forget(cluster))
+
+    def _forget(self, cluster: Cluster) -> None:
+        """Forget a cluster that ended long ago, with what its steps left on this machine."""
+        self._clusters.pop(cluster.id, None)
+        for step in cluster.steps:
+            self.context.store.delete(_STEP, step)
+        self.context.store.delete(_CLUSTER, cluster.id)
+        shutil.rmtree(self.context.settings.scratch_dir / cluster.id, ignore_errors=True)
 
     def _add(self, cluster: Cluster, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -153,6 +173,8 @@ class Registry:
     def _keep_cluster(self, cluster: Cluster) -> None:
         self._keep(cluster)
         announce_cluster(self.context, cluster)
+        if cluster.state.is_final:
+            self._forget_later(cluster)
 
     def _keep_step(self, cluster: Cluster, step: Step) -> None:
         self.context.store.put(_STEP, step.id, {"cluster": cluster.id, **step.to_record()})

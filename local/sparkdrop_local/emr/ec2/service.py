@@ -31,11 +31,18 @@ class Ec2Service:
         target = request.headers.get("x-amz-target", "")
         return target.startswith(_TARGET_PREFIX) and _operation_of(request) in OPERATIONS
 
+    def operation(self, request: Request) -> str:
+        """The name of the operation, as RunJobFlow."""
+        return _operation_of(request)
+
     def answer(self, request: Request) -> Response:
         """Answer with the operation's result, or with EMR's error."""
-        status, body = self._answer(_operation_of(request), request.body)
-        headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": str(uuid.uuid4())}
-        return Response(status, body, headers)
+        return _build_response(*self._answer(_operation_of(request), request.body))
+
+    def refuse(self, request: Request, error: EmrError) -> Response:
+        """Answer with an error."""
+        del request
+        return _build_response(HTTPStatus(error.status), build_error(error.code, error.message))
 
     def close(self) -> None:
         """End every cluster."""
@@ -52,6 +59,11 @@ class Ec2Service:
             _LOGGER.exception("EMR's %s failed", operation)
             message = f"the local EMR failed: {error!r}"
             return HTTPStatus.INTERNAL_SERVER_ERROR, build_error("InternalServerException", message)
+
+
+def _build_response(status: HTTPStatus, body: bytes) -> Response:
+    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": str(uuid.uuid4())}
+    return Response(status, body, headers)
 
 
 def _operation_of(request: Request) -> str:
