@@ -76,6 +76,5 @@ def _create_server(application: WSGIApplication, port: int) -> Any:  # noqa: ANN
         inbuf_overflow=_MEMORY_BUFFER_BYTES,
         outbuf_overflow=_MEMORY_BUFFER_BYTES,
         recv_bytes=256 * 1024,
-        send_bytes=1,
         asyncore_use_poll=True,
     )

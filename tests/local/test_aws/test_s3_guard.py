@@ -25,8 +25,6 @@ from sparkdrop_local.aws.server import start_server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# what the server asks of waitress, which says so of each
-pytestmark = pytest.mark.filterwarnings("ignore:send_bytes will be removed:DeprecationWarning")
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 OWNER = "123456789012"
 BODY = b"year,month\n2013,1\n"
