@@ -80,9 +80,8 @@ def start(home: Path, port: int, stack: ExitStack, *, trail: bool, empty: bool) 
         application: WSGIApplication = emr
         if trail:
             application = stack.enter_context(closing(TrailApp(emr, home / TRAIL_FILE)))
-        server = start_server(application, port)
+        server = start_server(application, port, emr.set_endpoint_url)
         stack.callback(server.stop)
-        emr.set_endpoint_url(server.endpoint_url)
         # only now: it takes half a second of moto's imports, beside the synthesis
         from sparkdrop_local.aws.cloudformation import backend
 

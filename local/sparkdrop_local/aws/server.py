@@ -16,6 +16,7 @@ from sparkdrop_local.aws.channel import Channel
 from sparkdrop_local.aws.errors import EmulationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
@@ -47,8 +48,15 @@ class RunningServer:
         self._server.close()
 
 
-def start_server(application: WSGIApplication, port: int = 0) -> RunningServer:
+def start_server(
+    application: WSGIApplication, port: int = 0, tell: Callable[[str], None] = lambda _: None
+) -> RunningServer:
     """Listen on a port of 127.0.0.1, 0 for a free one, and serve in the background.
+
+    Args:
+        application: What answers.
+        port: Where.
+        tell: Told the endpoint's URL before the first request is taken.
 
     Raises:
         EmulationError: The port is taken.
@@ -59,8 +67,10 @@ def start_server(application: WSGIApplication, port: int = 0) -> RunningServer:
         raise EmulationError(f"port {port} of {HOST} is taken: give another --port") from error
     server.channel_class = Channel
     thread = threading.Thread(target=server.run, name="aws-server", daemon=True)
+    running = RunningServer(port=int(server.effective_port), _server=server, _thread=thread)
+    tell(running.endpoint_url)
     thread.start()
-    return RunningServer(port=int(server.effective_port), _server=server, _thread=thread)
+    return running
 
 
 # waitress ships no types

@@ -47,11 +47,13 @@ class EmrApp:
         self._admin = AdminService(self.context)
         runner = JobRunner(self.context)
         self._services: tuple[Service, ...] = (Ec2Service(self.context, runner),)
+        if settings.endpoint_url is not None:
+            self._resume()
 
     def set_endpoint_url(self, endpoint_url: str) -> None:
-        """Tell where S3 answers, once the server's port is known and before the first cluster."""
+        """Tell where S3 answers, once the server's port is known and before the first request."""
         self.context.storage.set_endpoint_url(endpoint_url)
-        self.context.events.start()
+        self._resume()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request of one of our services, or hand it on."""
@@ -85,6 +87,11 @@ class EmrApp:
     ) -> None:
         """Close it."""
         self.close()
+
+    def _resume(self) -> None:
+        self.context.events.start()
+        for service in self._services:
+            service.resume()
 
     def _answer(self, service: Service, request: Request) -> Response | None:
         """Answer, with the faults that are ordered before and after it; None for no answer at all."""

@@ -42,8 +42,6 @@ class EventPublisher:
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emr-events", daemon=True)
-        if storage.is_reachable:
-            self.start()
 
     def publish(self, event: Event) -> None:
         """Have an event told."""

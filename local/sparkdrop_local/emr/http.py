@@ -68,6 +68,9 @@ class Service(Protocol):
     def refuse(self, request: Request, error: EmrError) -> Response:
         """Answer a request of this service's with an error, in the shape of the service's protocol."""
 
+    def resume(self) -> None:
+        """Go on with what an earlier process left; called when it is known where S3 answers; idempotent."""
+
     def close(self) -> None:
         """Stop what it started; idempotent."""
 

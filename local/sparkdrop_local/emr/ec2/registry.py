@@ -39,6 +39,8 @@ class Registry:
             on_step=self._keep_step,
         )
         self._clusters: dict[str, Cluster] = {}
+        # of an earlier process, not taken up yet
+        self._left: list[Cluster] = []
         self._closed = False
         with context.lock:
             self._load()
@@ -123,18 +125,28 @@ class Registry:
         """Cancel a step that waits, or stop one that runs: by SIGTERM, or SIGKILL when forced."""
         self._lifecycle.cancel(cluster, step, force=force)
 
+    def resume(self) -> None:
+        """Take up the clusters of an earlier process: their next steps start, so S3 has to be there."""
+        with self.context.lock:
+            left, self._left = self._left, []
+            for cluster in left:
+                _LOGGER.info("cluster %s of an earlier process goes on", cluster.id)
+                self._lifecycle.resume(cluster)
+
     def close(self) -> None:
-        """End every cluster, stop what runs, and wait until it has stopped."""
+        """End every cluster, stop what runs, and wait until it has stopped; what was not taken up stays."""
         with self.context.lock:
             self._closed = True
-            for cluster in self._clusters.values():
+            left = {cluster.id for cluster in self._left}
+            clusters = [cluster for cluster in self._clusters.values() if cluster.id not in left]
+            for cluster in clusters:
                 self.end_cluster(cluster)
         self._runner.join(self.context.settings.stop_grace_seconds * 2 + 30)
         with self.context.lock:
-            self._lifecycle.finish(self._clusters.values())
+            self._lifecycle.finish(clusters)
 
     def _load(self) -> None:
-        """Take up what an earlier process knew."""
+        """Read what an earlier process knew."""
         store = self.context.store
         self._clusters.update(store.read(_CLUSTER, Cluster.from_record))
         # the steps of a cluster that could not be read cannot either
@@ -143,12 +155,11 @@ class Registry:
         )
         for identifier, (cluster, step) in steps:
             cluster.steps[identifier] = step
-        for cluster in list(self._clusters.values()):
+        for cluster in self._clusters.values():
             if cluster.state.is_final:
                 self._forget_later(cluster)
             else:
-                _LOGGER.info("cluster %s of an earlier process goes on", cluster.id)
-                self._lifecycle.resume(cluster)
+                self._left.append(cluster)
 
     def _forget_later(self, cluster: Cluster) -> None:
         ended = cluster.timeline.ended or cluster.timeline.created

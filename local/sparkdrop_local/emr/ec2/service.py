@@ -44,6 +44,10 @@ class Ec2Service:
         del request
         return _build_response(HTTPStatus(error.status), build_error(error.code, error.message))
 
+    def resume(self) -> None:
+        """Go on with the clusters of an earlier process."""
+        self._registry.resume()
+
     def close(self) -> None:
         """End every cluster."""
         self._registry.close()
