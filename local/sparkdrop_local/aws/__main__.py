@@ -82,6 +82,7 @@ def start(home: Path, port: int, stack: ExitStack, *, trail: bool, empty: bool) 
             application = stack.enter_context(closing(TrailApp(emr, home / TRAIL_FILE)))
         server = start_server(application, port, emr.set_endpoint_url)
         stack.callback(server.stop)
+        stack.callback(emr.close)  # before the server: the last logs and events go to it
         # only now: it takes half a second of moto's imports, beside the synthesis
         from sparkdrop_local.aws.cloudformation import backend
 

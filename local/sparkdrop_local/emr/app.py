@@ -97,6 +97,8 @@ class EmrApp:
         """Answer, with the faults that are ordered before and after it; None for no answer at all."""
         if request.is_foreign:
             return service.refuse(request, EmrError("AccessDeniedException", _FOREIGN, HTTPStatus.FORBIDDEN))
+        if self._closed:  # what it changed now would not be kept
+            return service.refuse(request, _unavailable())
         names = (service.operation(request), request.signed_for or "")
         faults = self.context.faults
         if fault := faults.take(FaultKind.OUTAGE, *names):
@@ -120,12 +122,16 @@ def _fail(service: Service, request: Request, fault: Fault) -> Response | None:
     if fault.cut:
         return None
     if fault.kind is FaultKind.OUTAGE:
-        message = "The request has failed due to a temporary failure of the server."
-        error = EmrError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE)
+        error = _unavailable()
     else:
         message = "The request processing has failed because of an unknown error, exception or failure."
         error = EmrError("InternalFailure", message, HTTPStatus.INTERNAL_SERVER_ERROR)
     return service.refuse(request, error)
+
+
+def _unavailable() -> EmrError:
+    message = "The request has failed due to a temporary failure of the server."
+    return EmrError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _cut(environ: "WSGIEnvironment") -> Response:

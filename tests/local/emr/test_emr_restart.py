@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import NO_DELAYS
 
@@ -236,3 +237,11 @@ def test_a_damaged_state_starts_anew_and_keeps_the_file(reopen, tmp_path, caplog
     assert emr.client.list_clusters()["Clusters"] == []
     assert (tmp_path / "state.sqlite.unreadable-1").exists()
     assert "starts anew" in caplog.text
+
+
+def test_an_emr_that_is_closing_takes_no_more_calls(reopen):
+    emr = reopen()
+    emr.app.close()
+    with pytest.raises(ClientError, match="temporary failure of the server") as refused:
+        emr.client.list_clusters()
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
