@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sparkdrop_local import airflow, api_process, processes
 from sparkdrop_local.supervisor import Child, Plan, Supervisor, make_own_record, read_tail
 from sparkdrop_local.system import (
+    EMR_DELAYS_VARIABLE,
     REPOSITORY,
     LocalSystem,
     LocalSystemError,
@@ -49,6 +50,7 @@ class Request:
         dags: the DAG files.
         empty: without the stacks, as an account is before `cdk bootstrap`.
         trail: with every call to AWS on record.
+        emr_delays: none, local, real or seconds; None leaves it to the caller's environment.
         aws_command: what starts the AWS emulation; ``--home`` and ``--port`` are added.
     """
 
@@ -61,6 +63,7 @@ class Request:
     dags: Path = DAGS
     empty: bool = False
     trail: bool = False
+    emr_delays: str | None = None
     aws_command: tuple[str, ...] = (sys.executable, "-m", "sparkdrop_local.aws")
 
 
@@ -141,7 +144,8 @@ def _build_children(request: Request, system: LocalSystem) -> Iterator[Child]:
     aws = [*request.aws_command, "--home", str(request.home), "--port", str(system.ports["aws"])]
     aws += ["--trail"] if request.trail else []
     aws += ["--empty"] if request.empty else []
-    yield Child("aws", aws, base, restarts=0)
+    delays = {EMR_DELAYS_VARIABLE: request.emr_delays} if request.emr_delays else {}
+    yield Child("aws", aws, base | delays, restarts=0)
     if system.api is not None:
         reading = base | airflow.build_pipeline_environment(os.environ)
         yield api_process.build_child(system.api, reading, aws_file=ready_file, configs=request.configs)
@@ -214,6 +218,7 @@ def _launch(request: Request) -> subprocess.Popen[bytes]:
     command += ["--only", "aws"] if request.only_aws else []
     command += ["--empty"] if request.empty else []
     command += ["--trail"] if request.trail else []
+    command += ["--emr-delays", request.emr_delays] if request.emr_delays else []
     command += ["--port", str(request.aws_port)] if request.aws_port else []
     command += ["--airflow-port", str(request.airflow_port)] if request.airflow_port else []
     command += ["--api-port", str(request.api_port)] if request.api_port else []

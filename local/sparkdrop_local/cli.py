@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,7 @@ from sparkdrop_local.display import (
 from sparkdrop_local.logs import find_logs, read_lines
 from sparkdrop_local.system import (
     DEFAULT_HOME,
+    EMR_DELAYS_VARIABLE,
     TRAIL_VARIABLE,
     LocalSystem,
     LocalSystemError,
@@ -73,6 +75,15 @@ def up(
     trail: Annotated[
         bool, typer.Option("--trail", envvar=TRAIL_VARIABLE, help="Write every call to AWS to trail.jsonl.")
     ] = False,
+    emr_delays: Annotated[
+        str | None,
+        typer.Option(
+            "--emr-delays",
+            envvar=EMR_DELAYS_VARIABLE,
+            help="How long EMR takes: none, local, real, or seconds to a ready cluster.",
+            metavar="DELAYS",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start the system and keep it running until Ctrl-C, or leave it running with --detach."""
@@ -80,6 +91,7 @@ def up(
         raise typer.BadParameter("the only part that starts alone is `aws`", param_hint="--only")
     if empty and only != "aws":
         raise typer.BadParameter("Airflow needs the stacks: add --only aws", param_hint="--empty")
+    _check_emr(home, emr_delays)
     request = Request(
         home=home.resolve(),
         only_aws=only == "aws",
@@ -90,6 +102,7 @@ def up(
         dags=(dags or boot.DAGS).resolve(),
         empty=empty,
         trail=trail,
+        emr_delays=emr_delays,
     )
     try:
         error = _bring_up(request, detach=detach, as_json=as_json)
@@ -177,6 +190,17 @@ def logs(
     names = [process] if process else there
     for line in read_lines(home.resolve(), names, lines=lines, follow=follow):
         typer.echo(line)
+
+
+def _check_emr(home: Path, delays: str | None) -> None:
+    """Refuse settings of EMR that make no sense before anything starts."""
+    from sparkdrop_local.emr.settings import EmrSettings, SettingsError  # boto3 with it: half a second
+
+    chosen = {EMR_DELAYS_VARIABLE: delays} if delays else {}
+    try:
+        EmrSettings.from_environment(home, os.environ | chosen)
+    except SettingsError as problem:
+        raise _fail(str(problem)) from problem
 
 
 def _bring_up(request: Request, *, detach: bool, as_json: bool) -> str | None:

@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_HOME = Path(".local")
 # set to anything but 0, it turns the trail of calls on
 TRAIL_VARIABLE = "SPARKDROP_LOCAL_TRAIL"
+EMR_DELAYS_VARIABLE = "SPARKDROP_LOCAL_EMR_DELAYS"
 
 # tells the process of the API which user to make
 API_LOGIN_VARIABLE = "SPARKDROP_LOCAL_API_LOGIN"

@@ -47,15 +47,15 @@ def test_callers_airflow_and_aws_account_stay_outside():
         "AWS_PROFILE": "production",
         "AWS_ENDPOINT_URL_S3": "https://elsewhere",
         "SPARKDROP_UPLOADS_BUCKET": "real-bucket",
-        "SPARKDROP_LOCAL_EMR_START_SECONDS": "9",
+        "SPARKDROP_LOCAL_EMR_DELAYS": "9",
         "PYTHONPATH": "/home/me",
     }
 
     built = airflow.build_base_environment(inherited)
 
     assert built["PATH"] == "/bin"
-    assert built["SPARKDROP_LOCAL_EMR_START_SECONDS"] == "9"
-    assert set(inherited) & set(built) == {"PATH", "SPARKDROP_LOCAL_EMR_START_SECONDS"}
+    assert built["SPARKDROP_LOCAL_EMR_DELAYS"] == "9"
+    assert set(inherited) & set(built) == {"PATH", "SPARKDROP_LOCAL_EMR_DELAYS"}
     assert built["AWS_CONFIG_FILE"] == built["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert built["AWS_EC2_METADATA_DISABLED"] == "true"
 

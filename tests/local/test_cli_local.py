@@ -11,9 +11,17 @@ import typer
 from typer.testing import CliRunner
 
 from sparkdrop_local import api_process, boot, cli
+from sparkdrop_local.emr.settings import DELAYS_VARIABLE
 from sparkdrop_local.logs import read_lines
 from sparkdrop_local.supervisor import make_own_record
-from sparkdrop_local.system import LocalApi, LocalSystem, Login, ProcessRecord, load_system
+from sparkdrop_local.system import (
+    EMR_DELAYS_VARIABLE,
+    LocalApi,
+    LocalSystem,
+    Login,
+    ProcessRecord,
+    load_system,
+)
 
 RUNNER = CliRunner()
 
@@ -238,6 +246,45 @@ def test_a_start_plans_the_api_beside_airflow_and_not_beside_aws_alone(tmp_path:
     assert again.ports == whole.ports
     assert again.api is not None
     assert again.api.password != whole.api.password
+
+
+def test_emrs_delays_reach_the_aws_process_by_option_and_by_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_delays(request: boot.Request) -> str | None:
+        (aws,) = boot.build_plan(request, None).children
+        return aws.env.get(DELAYS_VARIABLE)
+
+    request = boot.Request(home=tmp_path, only_aws=True)
+    monkeypatch.delenv(DELAYS_VARIABLE, raising=False)
+    assert find_delays(request) is None
+    monkeypatch.setenv(DELAYS_VARIABLE, "none")
+    assert find_delays(request) == "none"
+    assert find_delays(replace(request, emr_delays="real")) == "real"
+    assert EMR_DELAYS_VARIABLE == DELAYS_VARIABLE
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "line"),
+    [
+        (["--emr-delays", "slow"], {}, "SPARKDROP_LOCAL_EMR_DELAYS=slow: give none, local, real or seconds"),
+        ([], {"SPARKDROP_LOCAL_EMR_DELAYS": "-1"}, "SPARKDROP_LOCAL_EMR_DELAYS=-1: give none, local, real"),
+        ([], {"SPARKDROP_LOCAL_EMR_CLOCK_RATE": "x"}, "SPARKDROP_LOCAL_EMR_CLOCK_RATE=x: give a number"),
+    ],
+)
+def test_a_bad_setting_of_emr_is_refused_before_anything_starts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    variables: dict[str, str],
+    line: str,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    said = invoke("up", "--only", "aws", "--home", str(tmp_path / "home"), *options)
+    assert said.exit_code == 1
+    assert said.stderr.replace("\n", " ").startswith(f"error: {line}")
+    assert not (tmp_path / "home").exists()
 
 
 def test_an_api_that_does_not_answer_is_waited_for(tmp_path: Path) -> None:

@@ -71,24 +71,30 @@ class EventPublisher:
 
     def _put(self, events: list[Event]) -> bool:
         """Put events on the bus; tell whether it took them."""
-        if not events:
+        entries = [entry for event in events if (entry := _to_entry(event))]
+        if not entries:
             return True
         try:
-            entries = [_to_entry(event) for event in events]
             refused = self._storage.client("events").put_events(Entries=entries)["FailedEntryCount"]
         except Exception as error:  # noqa: BLE001 - no event may silence those that come after it
             level = logging.INFO if self._is_closing.is_set() else logging.WARNING
-            _LOGGER.log(level, "%d events of EMR could not be told: %s", len(events), error)
+            _LOGGER.log(level, "%d events of EMR could not be told: %s", len(entries), error)
             return False
         if refused:
             _LOGGER.warning("%d events of EMR were refused", refused)
         return True
 
 
-def _to_entry(event: Event) -> dict[str, Any]:
+def _to_entry(event: Event) -> dict[str, Any] | None:
+    """Write an event as PutEvents takes it; None for one that cannot be written."""
+    try:
+        detail = json.dumps(event.detail)
+    except (TypeError, ValueError) as error:
+        _LOGGER.warning("an event of EMR cannot be told, %s: %s", event.detail_type, error)
+        return None
     return {
         "Source": event.source,
         "DetailType": event.detail_type,
-        "Detail": json.dumps(event.detail),
+        "Detail": detail,
         "Time": datetime.fromtimestamp(event.time, UTC),
     }
