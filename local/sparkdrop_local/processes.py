@@ -1,7 +1,7 @@
 """Processes by identity, never by name: who they are, what they hold, and how they are stopped.
 
-Everything that one system starts carries the system's id in its environment. That finds a process again
-whatever became of its parents: a worker of a killed scheduler, or a Spark driver of a killed emulation.
+Everything that one system starts carries the system's id in its environment: its mark. That finds a process
+again whatever became of its parents: a worker of a killed scheduler, or a Spark driver of a killed emulation.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ def find(pid: int, started: float) -> psutil.Process | None:
         return None
 
 
-def find_marked(system_id: str) -> list[psutil.Process]:
-    """All living processes that carry a system's id, but for the caller's own."""
+def find_marked(value: str, *, name: str = MARK) -> list[psutil.Process]:
+    """All living processes that carry a mark, but for the caller's own."""
     found = []
     for process in psutil.process_iter():
         # a process of another user, or one that just ended, is none of ours
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(MARK) == system_id:
+            if process.pid != os.getpid() and process.environ().get(name) == value:
                 found.append(process)
     return found
 
@@ -107,12 +107,12 @@ def stop(processes: Iterable[psutil.Process], *, grace_seconds: float) -> list[p
     return left
 
 
-def stop_marked(system_id: str, *, grace_seconds: float) -> int:
-    """Stop whatever carries the system's id until nothing does; answers how many there were."""
+def stop_marked(value: str, *, name: str = MARK, grace_seconds: float) -> int:
+    """Stop whatever carries a mark until nothing does; answers how many there were."""
     count = 0
     deadline = time.monotonic() + grace_seconds + 10
     # a process may be forking while its parent is being stopped, so one look is not enough
-    while (left := find_marked(system_id)) and time.monotonic() < deadline:
+    while (left := find_marked(value, name=name)) and time.monotonic() < deadline:
         count += len(left)
         stop(find_family(left), grace_seconds=grace_seconds)
         grace_seconds = min(grace_seconds, 1)

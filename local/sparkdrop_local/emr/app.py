@@ -30,8 +30,8 @@ class EmrApp:
         self._wrapped = wrapped
         self._closed = False
         self.context = EmrContext.open(settings)
-        runner = JobRunner(self.context)
-        self._services: tuple[Service, ...] = (Ec2Service(self.context, runner),)
+        self._runner = JobRunner(self.context)
+        self._services: tuple[Service, ...] = (Ec2Service(self.context, self._runner),)
 
     def set_endpoint_url(self, endpoint_url: str) -> None:
         """Tell where S3 answers, once the server's port is known and before the first cluster."""
@@ -54,6 +54,7 @@ class EmrApp:
             self._closed = True
             for service in self._services:
                 service.close()
+            self._runner.close()
             self.context.close()
 
     def __enter__(self) -> Self:
