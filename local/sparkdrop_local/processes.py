@@ -24,6 +24,8 @@ MARK = "SPARKDROP_SYSTEM_ID"
 """The environment name that marks every process of one system."""
 
 _SAME_START_SECONDS = 0.05
+_KILL_SECONDS = 5
+_POLL_SECONDS = 0.005
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 
@@ -101,9 +103,9 @@ def stop(processes: Iterable[psutil.Process], *, grace_seconds: float) -> list[p
     """Ask with SIGTERM, wait, then SIGKILL; answers those that had to be killed."""
     asked = list(processes)
     _signal(asked, signal.SIGTERM)
-    _, left = psutil.wait_procs(asked, timeout=grace_seconds)
+    left = _await_ends(asked, grace_seconds)
     _signal(left, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=5)
+    _await_ends(left, _KILL_SECONDS)
     return left
 
 
@@ -140,6 +142,25 @@ def pick_port(preferred: int | None = None) -> int:
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
     raise OSError("no free port on 127.0.0.1")
+
+
+def _await_ends(processes: Iterable[psutil.Process], timeout_seconds: float) -> list[psutil.Process]:
+    """Wait until processes have ended; answers those that have not.
+
+    One that its parent has not reaped has ended: an orphan's new parent can take seconds for that, and in
+    many containers never does it.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while (left := [one for one in processes if _is_alive(one)]) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return left
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except _GONE:
+        return False
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
