@@ -87,11 +87,11 @@ def build_plan(request: Request, before: LocalSystem | None) -> Plan:
         LocalSystemError: a port that was asked for is taken.
     """
     last = before.ports if before else {}
-    ports = {"aws": _settle_port("--port", request.aws_port, last.get("aws"))}
+    ports = {"aws": settle_port("--port", request.aws_port, last.get("aws"))}
     login, api = None, None
     if not request.only_aws:
-        ports["airflow"] = _settle_port("--airflow-port", request.airflow_port, last.get("airflow"))
-        ports["api"] = _settle_port("--api-port", request.api_port, last.get("api"))
+        ports["airflow"] = settle_port("--airflow-port", request.airflow_port, last.get("airflow"))
+        ports["api"] = settle_port("--api-port", request.api_port, last.get("api"))
         login, api = airflow.make_login(), api_process.describe(ports["api"])
     url = f"http://127.0.0.1:{ports['airflow']}" if "airflow" in ports else None
     system = LocalSystem(
@@ -127,7 +127,12 @@ def build_plan(request: Request, before: LocalSystem | None) -> Plan:
     return Plan(system, _build_children(request, system), find_waiting, read_environment, read_stacks)
 
 
-def _settle_port(option: str, wanted: int | None, last: int | None) -> int:
+def settle_port(option: str, wanted: int | None, last: int | None) -> int:
+    """Pick a port of 127.0.0.1: the wanted one, else the last one if it is free, else any.
+
+    Raises:
+        LocalSystemError: the wanted one is taken; the message names the option that asks for it.
+    """
     port = processes.pick_port(wanted or last)
     if wanted not in (None, port):
         raise LocalSystemError(

@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 
 from sparkdrop.client.names import TOKEN_VARIABLE
-from sparkdrop_local import api_process, boot
+from sparkdrop.core.errors import SparkdropError
+from sparkdrop_local import api_process, boot, spark_ui
 from sparkdrop_local.boot import Request
 from sparkdrop_local.demo import demo_command
 from sparkdrop_local.display import (
@@ -190,6 +191,31 @@ def logs(
     names = [process] if process else there
     for line in read_lines(home.resolve(), names, lines=lines, follow=follow):
         typer.echo(line)
+
+
+@app.command("spark-ui")
+def show_spark(
+    home: Home = DEFAULT_HOME,
+    *,
+    port: Annotated[int | None, typer.Option(help="Port of the page.", min=1, max=65535)] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="Other event logs than those of the system's steps.", file_okay=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the Spark runs, past and present, in Spark's history server until Ctrl-C."""
+
+    def announce(url: str) -> None:
+        if as_json:
+            print_json({"url": url, "events": str(folder)})
+        else:
+            stdout.print(f"Spark    {url}\nCtrl-C stops it.")
+
+    folder = (events or spark_ui.events_dir(home)).resolve()
+    try:
+        spark_ui.serve(home.resolve(), folder, port=port, announce=announce)
+    except SparkdropError as error:
+        raise _fail(str(error)) from error
 
 
 def _check_emr(home: Path, delays: str | None) -> None:

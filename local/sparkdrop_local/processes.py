@@ -1,7 +1,7 @@
 """Processes by identity, never by name: who they are, what they hold, and how they are stopped.
 
-Everything that one system starts carries the system's id in its environment. That finds a process again
-whatever became of its parents: a worker of a killed scheduler, or a Spark driver of a killed emulation.
+Everything that one system starts carries the system's id in its environment: its mark. That finds a process
+again whatever became of its parents: a worker of a killed scheduler, or a Spark driver of a killed emulation.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ MARK = "SPARKDROP_SYSTEM_ID"
 """The environment name that marks every process of one system."""
 
 _SAME_START_SECONDS = 0.05
+_KILL_SECONDS = 5
+_POLL_SECONDS = 0.005
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 
@@ -66,13 +68,13 @@ def find(pid: int, started: float) -> psutil.Process | None:
         return None
 
 
-def find_marked(system_id: str) -> list[psutil.Process]:
-    """All living processes that carry a system's id, but for the caller's own."""
+def find_marked(value: str, *, name: str = MARK) -> list[psutil.Process]:
+    """All living processes that carry a mark, but for the caller's own."""
     found = []
     for process in psutil.process_iter():
         # a process of another user, or one that just ended, is none of ours
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(MARK) == system_id:
+            if process.pid != os.getpid() and process.environ().get(name) == value:
                 found.append(process)
     return found
 
@@ -101,18 +103,18 @@ def stop(processes: Iterable[psutil.Process], *, grace_seconds: float) -> list[p
     """Ask with SIGTERM, wait, then SIGKILL; answers those that had to be killed."""
     asked = list(processes)
     _signal(asked, signal.SIGTERM)
-    _, left = psutil.wait_procs(asked, timeout=grace_seconds)
+    left = _await_ends(asked, grace_seconds)
     _signal(left, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=5)
+    _await_ends(left, _KILL_SECONDS)
     return left
 
 
-def stop_marked(system_id: str, *, grace_seconds: float) -> int:
-    """Stop whatever carries the system's id until nothing does; answers how many there were."""
+def stop_marked(value: str, *, name: str = MARK, grace_seconds: float) -> int:
+    """Stop whatever carries a mark until nothing does; answers how many there were."""
     count = 0
     deadline = time.monotonic() + grace_seconds + 10
     # a process may be forking while its parent is being stopped, so one look is not enough
-    while (left := find_marked(system_id)) and time.monotonic() < deadline:
+    while (left := find_marked(value, name=name)) and time.monotonic() < deadline:
         count += len(left)
         stop(find_family(left), grace_seconds=grace_seconds)
         grace_seconds = min(grace_seconds, 1)
@@ -140,6 +142,25 @@ def pick_port(preferred: int | None = None) -> int:
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
     raise OSError("no free port on 127.0.0.1")
+
+
+def _await_ends(processes: Iterable[psutil.Process], timeout_seconds: float) -> list[psutil.Process]:
+    """Wait until processes have ended; answers those that have not.
+
+    One that its parent has not reaped has ended: an orphan's new parent can take seconds for that, and in
+    many containers never does it.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while (left := [one for one in processes if _is_alive(one)]) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return left
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except _GONE:
+        return False
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

@@ -15,16 +15,16 @@ import contextlib
 import fcntl
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from sparkdrop_local import processes
+from sparkdrop_local.guard import Guard
 from sparkdrop_local.system import LocalSystem, LocalSystemError, ProcessRecord, log_file
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
@@ -100,7 +100,7 @@ class Supervisor:
         Raises:
             LocalSystemError: another supervisor holds this home.
         """
-        with hold(self._system.home), self._signals(), self._guard():
+        with hold(self._system.home), self._signals(), Guard(self._system.system_id):
             error = None
             try:
                 self._update()
@@ -229,20 +229,6 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    @contextlib.contextmanager
-    def _guard(self) -> Iterator[None]:
-        guard = subprocess.Popen(
-            [sys.executable, "-m", "sparkdrop_local.guard", self._system.system_id],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            yield
-        finally:
-            guard.communicate()  # closes its input, which it waits for
 
 
 @contextlib.contextmanager

@@ -45,8 +45,8 @@ class EmrApp:
         self._closed = False
         self.context = EmrContext.open(settings)
         self._admin = AdminService(self.context)
-        runner = JobRunner(self.context)
-        self._services: tuple[Service, ...] = (Ec2Service(self.context, runner),)
+        self._runner = JobRunner(self.context)
+        self._services: tuple[Service, ...] = (Ec2Service(self.context, self._runner),)
         if settings.endpoint_url is not None:
             self._resume()
 
@@ -76,6 +76,7 @@ class EmrApp:
             self._closed = True
             for service in self._services:
                 service.close()
+            self._runner.close()
             self.context.close()
 
     def __enter__(self) -> Self:

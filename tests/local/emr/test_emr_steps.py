@@ -2,12 +2,14 @@
 
 import itertools
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import NO_DELAYS
+from sparkdrop_local.emr.faults import Fault, FaultKind
 
 
 def is_alive(pid: int) -> bool:
@@ -87,6 +89,66 @@ def test_a_step_that_cannot_be_started_says_why(emr, jar_step, message):
     status = emr.wait_step(cluster, step["Id"], "FAILED")
     assert message in status["FailureDetails"]["Message"]
     assert message in emr.log(cluster, step["Id"], "stderr")
+
+
+@pytest.fixture(scope="module")
+def late(make_emr, tmp_path_factory):
+    """An EMR that brings logs 300 s after a step's end, by a clock that is stepped."""
+    delays = replace(NO_DELAYS, logs=300)
+    local = make_emr(scratch_dir=tmp_path_factory.mktemp("late"), delays=delays, clock_rate=0)
+    yield local
+    local.close()
+
+
+def has_logs(emr, cluster, step):
+    found = emr.s3.list_objects_v2(Bucket="logs", Prefix=f"emr/{cluster}/steps/{step}/")
+    return found["KeyCount"] == 4
+
+
+def test_logs_follow_a_step_at_emrs_pace(late):
+    cluster = late.run(late.bash("echo out"))
+    (step,) = (step["Id"] for step in late.steps(cluster))
+    late.wait_step(cluster, step, "COMPLETED")
+    late.step_clock(299)
+    assert not has_logs(late, cluster, step)
+    late.step_clock(1)
+    late.until(lambda: has_logs(late, cluster, step))
+    assert late.log(cluster, step, "stdout") == "out\n"
+
+
+def test_slow_logs_are_slower_by_what_was_ordered(late):
+    late.app.context.faults.add(Fault(kind=FaultKind.SLOW_LOGS, match="slow", seconds=100))
+    cluster = late.run(late.bash("true", name="slow"), late.bash("true"))
+    slow, plain = (step["Id"] for step in late.steps(cluster))
+    late.wait_step(cluster, plain, "COMPLETED")
+    late.step_clock(300)
+    late.until(lambda: has_logs(late, cluster, plain))
+    late.step_clock(99)
+    assert not has_logs(late, cluster, slow)
+    late.step_clock(1)
+    late.until(lambda: has_logs(late, cluster, slow))
+
+
+def test_slow_logs_can_be_ordered_where_logs_come_at_once(stepped):
+    stepped.app.context.faults.add(Fault(kind=FaultKind.SLOW_LOGS, match="slow", seconds=10))
+    cluster = stepped.run(stepped.bash("true", name="slow"), stepped.bash("true"))
+    slow, plain = (step["Id"] for step in stepped.steps(cluster))
+    stepped.wait_step(cluster, plain, "COMPLETED")
+    assert has_logs(stepped, cluster, plain)
+    assert not has_logs(stepped, cluster, slow)
+    stepped.step_clock(10)
+    stepped.until(lambda: has_logs(stepped, cluster, slow))
+
+
+def test_closing_uploads_the_logs_that_are_not_due_yet(make_emr, tmp_path):
+    emr = make_emr(scratch_dir=tmp_path, delays=replace(NO_DELAYS, logs=300), stop_grace_seconds=0.5)
+    cluster = emr.run(emr.bash("true"), emr.bash("sleep 600"))
+    ended, running = (step["Id"] for step in emr.steps(cluster))
+    emr.wait_step(cluster, running, "RUNNING")
+    emr.app.close()
+    assert has_logs(emr, cluster, ended)
+    assert has_logs(emr, cluster, running)
+    emr.close()
 
 
 def test_script_runner_runs_a_script_from_s3(emr):

@@ -1,0 +1,67 @@
+"""Jobs' logs on their way to S3: at once, or as late as EMR brings them."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from sparkdrop.core.errors import SparkdropError
+from sparkdrop_local.emr.context import EmrContext
+from sparkdrop_local.emr.faults import FaultKind
+from sparkdrop_local.emr.jobs.logs import JobLogs
+
+if TYPE_CHECKING:
+    from sparkdrop_local.emr.clock import Timer
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class LogUploads:
+    """The logs that are due later. Thread-safe.
+
+    A job's logs are due ``Delays.logs`` seconds of EMR's clock after its end, and a fault of the kind
+    SLOW_LOGS adds its own seconds to that.
+    """
+
+    def __init__(self, context: EmrContext) -> None:
+        self._context = context
+        self._pending: dict[JobLogs, Timer] = {}
+        self._closed = False
+        # a timer holds the lock over all records, and an upload is a request: it needs a thread of its own
+        self._uploader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emr-logs")
+
+    def add(self, logs: JobLogs, names: tuple[str, ...]) -> None:
+        """Upload the logs of a job that has ended, before this returns where they are not due later.
+
+        Args:
+            logs: the job's.
+            names: by what a fault may be ordered for it.
+        """
+        context = self._context
+        fault = context.faults.take(FaultKind.SLOW_LOGS, *names)
+        delay = context.settings.delays.logs + (fault.seconds if fault else 0)
+        if delay > 0:
+            with context.lock:
+                if not self._closed:
+                    due = context.clock.now() + delay
+                    self._pending[logs] = context.clock.call_at(due, lambda: self._hand_over(logs))
+                    return
+        logs.upload(context.storage)
+
+    def close(self) -> None:
+        """Upload what is still due, now."""
+        with self._context.lock:
+            self._closed = True
+            for logs, timer in list(self._pending.items()):
+                timer.cancel()
+                self._hand_over(logs)
+        self._uploader.shutdown()
+
+    def _hand_over(self, logs: JobLogs) -> None:
+        del self._pending[logs]
+        self._uploader.submit(self._upload, logs)
+
+    def _upload(self, logs: JobLogs) -> None:
+        try:
+            logs.upload(self._context.storage)
+        except (SparkdropError, OSError) as error:
+            _LOGGER.warning("the logs of a job could not be uploaded: %s", error)
