@@ -114,7 +114,7 @@ class JobRun(threading.Thread):
 
     def _run(self, logs: JobLogs) -> Outcome:
         line = self._task.line
-        logs.control("INFO", f"startExec '{line}'")
+        logs.control_start(line)
         try:
             prepared = self._preparation.prepare(
                 self._task.build_command(), self._task, work=self._folder / "work", stderr=logs.path("stderr")
