@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -192,9 +193,8 @@ def test_a_program_in_cluster_mode_runs_with_all_it_asks_for_and_tells_why_it_fa
     assert {one["Key"] for one in listed} <= keys
 
     events = emr.app.context.settings.scratch_dir / "spark-events"
-    (log,) = events.glob(f"*{application}*")
-    text = "".join(path.read_text(errors="replace") for path in log.rglob("*") if path.is_file())
-    assert text or log.is_file()
+    (log,) = events.glob(f"eventlog_v2_{application}/events_1_*.zstd")
+    assert '"App Name":"the writer"' in pa.input_stream(log, compression="zstd").read().decode()
 
 
 def test_a_class_of_a_jar_runs_in_client_mode_and_its_output_is_the_steps(spark_emr, jar):
@@ -224,6 +224,27 @@ def test_an_example_runs_by_its_classs_name_and_one_that_is_not_there_says_which
     assert emr.log(cluster, run, "stdout").startswith("Pi is roughly 3.")
     message = emr.wait_step(cluster, missing, "FAILED", "COMPLETED")["FailureDetails"]["Message"]
     assert message.startswith("PySpark has no example no_such_thing.py; it has als,")
+
+
+def test_a_script_submits_as_a_step_does(spark_emr, jar):
+    emr = spark_emr
+    cluster = emr.run(
+        Configurations=[
+            {"Classification": "spark-defaults", "Properties": {"spark.app.name": "the cluster's"}}
+        ]
+    )
+    submit = f"spark-submit --master yarn --deploy-mode cluster --driver-memory 99g --class app.Count {jar} 7"
+    run, refused = emr.add(
+        cluster,
+        emr.bash(f"{submit} | sed 's/^/got /'"),
+        emr.bash("spark-submit --master k8s://x p.py"),
+    )
+    assert emr.wait_step(cluster, run, "FAILED", "COMPLETED")["State"] == "COMPLETED"
+    assert emr.log(cluster, run, "stdout") == "got 7 by the cluster's\n"
+    details = emr.wait_step(cluster, refused, "FAILED", "COMPLETED")["FailureDetails"]
+    assert (
+        details["Message"] == "spark-submit: --master k8s://x is not here: the local EMR takes yarn and local"
+    )
 
 
 def jar_step(jar, *arguments, **more):

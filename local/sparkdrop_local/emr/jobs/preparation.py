@@ -18,6 +18,7 @@ from sparkdrop_local.emr.jobs.commands import (
     SparkSubmission,
 )
 from sparkdrop_local.emr.jobs.files import JobFiles
+from sparkdrop_local.emr.jobs.shim import write_shims
 from sparkdrop_local.emr.jobs.spark_job import Prepared, SparkJob
 from sparkdrop_local.emr.jobs.task import JobTask
 from sparkdrop_local.emr.settings import EmrSettings
@@ -96,7 +97,15 @@ class Preparation:
         return [str(script)] if is_program else ["/bin/sh", str(script)]
 
     def _spark_job(self, task: JobTask, work: Path) -> SparkJob:
-        return SparkJob(self._spark(), self._settings, self._storage, task, work)
+        return SparkJob(
+            runtime=self._spark(),
+            settings=self._settings,
+            storage=self._storage,
+            configurations=task.configurations,
+            work=work,
+            folder=work,
+            application_id=task.application_id,
+        )
 
     @staticmethod
     def _with_environment(prepared: Prepared, environment: Mapping[str, str]) -> Prepared:
@@ -119,8 +128,10 @@ class Preparation:
             return self._runtime
 
     def _script_environment_if_any(self, task: JobTask, work: Path) -> dict[str, str]:
-        """Let a plain command call ``spark-submit`` itself, where Spark is complete; others need none."""
+        """Let a plain command use Spark itself, where that is complete; others need none."""
         try:
-            return self._spark_job(task, work).script_environment()
+            job = self._spark_job(task, work)
         except SparkdropError:
             return {}
+        environment = job.script_environment()
+        return {**environment, "PATH": f"{write_shims(job)}{os.pathsep}{environment['PATH']}"}

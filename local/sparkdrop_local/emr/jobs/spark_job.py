@@ -1,9 +1,10 @@
 """From a spark-submit, or a JAR, to a command line of java: its files, settings and part of the machine."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sparkdrop_local.emr.jobs.commands import CommandError, CustomJar, SparkSubmission
 from sparkdrop_local.emr.jobs.configurations import (
@@ -22,8 +23,7 @@ from sparkdrop_local.emr.jobs.jvm_files import (
 )
 from sparkdrop_local.emr.jobs.resources import bound_runtime
 from sparkdrop_local.emr.jobs.submission import is_local_conf
-from sparkdrop_local.emr.jobs.task import JobTask
-from sparkdrop_local.emr.jobs.yarn import CONTAINER_LOGS, submit_to_container
+from sparkdrop_local.emr.jobs.yarn import CONTAINER_STDERR, CONTAINER_STDOUT, submit_to_container
 from sparkdrop_local.emr.settings import EmrSettings
 from sparkdrop_local.emr.storage import Storage
 from sparkdrop_local.spark import (
@@ -55,30 +55,36 @@ class SparkJob:
         runtime: the Spark it runs on, with its bounds.
         settings: the local EMR's.
         storage: its S3.
-        task: what it is for.
-        work: its folder.
+        configurations: EMR's Configurations.
+        work: the folder of what is written for it.
+        folder: where it runs: relative paths are looked for, and files placed, there.
+        application_id: YARN's id of its application in cluster mode; None has it run in client mode.
     """
 
     runtime: SparkRuntime
     settings: EmrSettings
     storage: Storage
-    task: JobTask
+    configurations: Sequence[Mapping[str, Any]]
     work: Path
+    folder: Path
+    application_id: str | None = None
 
-    def submit(self, submission: SparkSubmission, *, stderr: Path) -> Prepared:
-        """Prepare a spark-submit; ``stderr`` is the file of the job's stderr, beside its other logs.
+    def submit(self, submission: SparkSubmission, *, stderr: Path | None) -> Prepared:
+        """Prepare a spark-submit.
+
+        Args:
+            submission: what is submitted.
+            stderr: the file of the job's stderr, beside its other logs; None leaves Python's in stdout, as
+                Spark does.
 
         Raises:
             CommandError: the program, or what it needs, is not here.
             ClientError: a file is not in S3.
         """
-        configuration = read_configurations(self.task.configurations)
+        configuration = read_configurations(self.configurations)
         asked = submission.with_defaults(self._defaults(submission, configuration))
         runtime = bound_runtime(self.runtime, asked.resources, takes_all=configuration.takes_all)
-        application = self.task.application_id if asked.deploy_mode == "cluster" else None
-        stdout, stderr = _output(stderr, in_container=application is not None)
-
-        python = _own_python(asked, configuration)
+        application = self.application_id if asked.deploy_mode == "cluster" else None
         conf = {key: value for key, value in asked.conf.items() if key not in submission.conf}
         if application is not None:
             # a second session of the driver has the same id, and may write its events over the first's
@@ -94,16 +100,16 @@ class SparkJob:
             ),
             class_path=asked.class_path,
         )
-        if application is not None:
+        variables = dict(configuration.environment)
+        if application is not None and stderr is not None:
+            variables |= clean_environment(asked.environment)
+            stdout, stderr = stderr.with_name(CONTAINER_STDOUT), stderr.with_name(CONTAINER_STDERR)
             arguments = submit_to_container(
                 arguments, application, work=self.work, stdout=stdout, stderr=stderr
             )
-        environment = {
-            **configuration.environment,
-            **(clean_environment(asked.environment) if application is not None else {}),
-            **build_spark_environment(runtime, conf_dir=conf_dir, stderr=stderr, python=python),
-        }
-        return Prepared(arguments, environment, self.work)
+        python = _own_python(asked, configuration)
+        spark = build_spark_environment(runtime, conf_dir=conf_dir, stderr=stderr, python=python)
+        return Prepared(arguments, {**variables, **spark}, self.folder)
 
     def run_jar(self, jar: CustomJar, *, syslog: Path) -> Prepared:
         """Prepare a class of a JAR, with Hadoop and Spark on its class path as ``hadoop jar`` has Hadoop.
@@ -112,8 +118,8 @@ class SparkJob:
             CommandError: there is no such JAR, or no class to run.
             ClientError: it is not in S3.
         """
-        configuration = read_configurations(self.task.configurations)
-        path = JobFiles(self.storage, self.work, self.runtime.home).fetch(jar.uri)
+        configuration = read_configurations(self.configurations)
+        path = JobFiles(self.storage, self.folder, self.runtime.home).fetch(jar.uri)
         arguments = list(jar.arguments)
         main_class = jar.main_class or read_main_class(path) or (arguments.pop(0) if arguments else None)
         if main_class is None:
@@ -140,39 +146,33 @@ class SparkJob:
             **configuration.environment,
             **build_spark_environment(self.runtime, conf_dir=conf_dir),
         }
-        return Prepared([*java, main_class, *arguments], environment, self.work)
+        return Prepared([*java, main_class, *arguments], environment, self.folder)
 
     def script_environment(self) -> dict[str, str]:
-        """Give the variables by which a plain command may call ``spark-submit`` itself."""
-        configuration = read_configurations(self.task.configurations)
+        """Give the variables by which a plain command may make a Spark session in its own Python."""
         conf = {
-            **self._local_conf(configuration),
-            # the spark-submit script takes these from here
+            **self._local_conf(read_configurations(self.configurations)),
             "spark.master": f"local[{self.runtime.cores}]",
             "spark.driver.memory": self.runtime.driver_memory,
             "spark.driver.extraClassPath": f"{self.runtime.jars_dir}/*",
         }
-        conf_dir = self._write_conf(self.runtime, conf)
-        return {
-            **configuration.environment,
-            **build_spark_environment(self.runtime, conf_dir=conf_dir),
-        }
+        return build_spark_environment(self.runtime, conf_dir=self._write_conf(self.runtime, conf))
 
     def _defaults(self, submission: SparkSubmission, configuration: JobConfiguration) -> Mapping[str, str]:
         """Read the file that the submission names in place of ``spark-defaults``, or give those."""
         if submission.properties_file is None:
             return configuration.spark
-        path = JobFiles(self.storage, self.work, self.runtime.home).fetch(
+        path = JobFiles(self.storage, self.folder, self.runtime.home).fetch(
             submission.properties_file, "properties"
         )
         try:
-            return parse_properties((self.work / path).read_text(encoding="utf-8"))
+            return parse_properties((self.folder / path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError("Unknown Error.", f"spark-submit: properties file {path}: {error}") from error
 
     def _arguments(self, submission: SparkSubmission, conf: Mapping[str, str]) -> list[str]:
         """Build spark-submit's arguments, with every file of S3 fetched."""
-        files = JobFiles(self.storage, self.work, self.runtime.home)
+        files = JobFiles(self.storage, self.folder, self.runtime.home)
         arguments: list[str] = []
         for name, value in submission.options:
             arguments += [name] if value is None else [name, value]
@@ -226,14 +226,6 @@ class SparkJob:
             return ()
         path = write_spark_log4j2(self.work / "spark-conf", configuration.log4j2)
         return (f"-Dlog4j2.configurationFile={path}",)
-
-
-def _output(stderr: Path, *, in_container: bool) -> tuple[Path, Path]:
-    """Say where the driver's output goes: to the container's logs, or to the step's."""
-    if not in_container:
-        return stderr.with_name("stdout"), stderr
-    names = {file: name for name, file in CONTAINER_LOGS.items()}
-    return stderr.with_name(names["stdout"]), stderr.with_name(names["stderr"])
 
 
 def _own_python(submission: SparkSubmission, configuration: JobConfiguration) -> str:

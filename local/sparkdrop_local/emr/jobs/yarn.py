@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # The container's logs among a job's, by what they are called there.
-CONTAINER_LOGS = {"container-stdout": "stdout", "container-stderr": "stderr"}
+CONTAINER_STDOUT = "container-stdout"
+CONTAINER_STDERR = "container-stderr"
 
 # YARN's client: starts the driver, says what org.apache.spark.deploy.yarn.Client says, and fails as it does.
 # The words of a failed attempt are the ResourceManager's; they carry the end of the container's stderr.
@@ -74,7 +75,7 @@ def container_id(application: str) -> str:
 def container_uris(cluster_uri: str, application: str) -> Mapping[str, str]:
     """Say where the driver's logs go under a cluster's folder, by what they are called among the job's."""
     folder = f"{cluster_uri}containers/{application}/{container_id(application)}"
-    return {name: f"{folder}/{file}.gz" for name, file in CONTAINER_LOGS.items()}
+    return {CONTAINER_STDOUT: f"{folder}/stdout.gz", CONTAINER_STDERR: f"{folder}/stderr.gz"}
 
 
 def submit_to_container(
