@@ -12,12 +12,12 @@ alone, 5.0 s with both and the serial collector.
 import argparse
 import importlib.util
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.java import JavaNotFoundError, Jdk, require_jdk
@@ -33,8 +33,7 @@ from sparkdrop_local.spark_jars import (
 QUICK_START_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 # The JVM warns of every class that an archive leaves out; errors are still told.
 _QUIET_FLAGS = ("-Xlog:disable", "-Xlog:all=error:stderr")
-_CREDENTIALS = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
-_CLOUD = "org.apache.spark.internal.io.cloud"
+_COLLECTOR = re.compile(r"-XX:\+Use\w+GC$")
 _SUBMIT_CLASS = "org.apache.spark.deploy.SparkSubmit"
 _STDERR_VARIABLE = "SPARKDROP_STEP_STDERR"
 # PythonRunner merges the driver's two outputs into one; this parts them again, as YARN's containers do.
@@ -60,6 +59,8 @@ class SparkRuntime:
         archive: the class-data archive, where one was trained.
         cores: task slots of ``local[n]``.
         driver_memory: the heap, which in local mode is the executors' too.
+        max_cores: the most slots that a job gets which asks for more than ``cores``.
+        max_memory: the most heap that a job gets which asks for more than ``driver_memory``.
         shuffle_partitions: the default of ``spark.sql.shuffle.partitions``.
         ui: whether each run serves Spark's UI.
         java_flags: what else the JVM gets; the default trades peak speed for a quick start.
@@ -72,6 +73,8 @@ class SparkRuntime:
     archive: Path | None = None
     cores: int = 2
     driver_memory: str = "1g"
+    max_cores: int = field(default_factory=lambda: max(2, (os.cpu_count() or 2) // 2))
+    max_memory: str = "2g"
     shuffle_partitions: int = 4
     ui: bool = False
     java_flags: tuple[str, ...] = QUICK_START_FLAGS
@@ -139,51 +142,8 @@ def ask_launcher_flags(jdk: Jdk, home: Path) -> tuple[str, ...]:
     return tuple(word for word in words if word.startswith(("--add-", "-XX:", "-D")))
 
 
-def build_spark_conf(
-    runtime: SparkRuntime, *, endpoint_url: str, region: str, scratch_dir: Path
-) -> dict[str, str]:
-    """Build the defaults of a run: S3 by S3A at the endpoint, the magic committer, loopback only, small.
-
-    The committer's settings: https://hadoop.apache.org/docs/r3.4.1/hadoop-aws/tools/hadoop-aws/committers.html
-    """
-    s3a = {
-        "endpoint": endpoint_url,
-        "endpoint.region": region,
-        "path.style.access": "true",
-        "connection.ssl.enabled": str(urlsplit(endpoint_url).scheme == "https").lower(),
-        "aws.credentials.provider": _CREDENTIALS,
-        "committer.name": "magic",
-        "committer.magic.enabled": "true",
-        "buffer.dir": str(scratch_dir / "s3a"),
-    }
-    return {
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
-        "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3": (
-            "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
-        ),
-        **{f"spark.hadoop.fs.s3a.{key}": value for key, value in s3a.items()},
-        "spark.sql.sources.commitProtocolClass": f"{_CLOUD}.PathOutputCommitProtocol",
-        "spark.sql.parquet.output.committer.class": f"{_CLOUD}.BindingParquetOutputCommitter",
-        "spark.sql.shuffle.partitions": str(runtime.shuffle_partitions),
-        "spark.sql.warehouse.dir": (scratch_dir / "warehouse").as_uri(),
-        "spark.local.dir": str(scratch_dir / "blocks"),
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.ui.enabled": str(runtime.ui).lower(),
-        "spark.ui.showConsoleProgress": "false",
-    }
-
-
-def write_spark_conf(conf_dir: Path, conf: Mapping[str, str]) -> None:
-    """Write ``spark-defaults.conf`` as Spark reads it: one key and value a line, backslashes doubled."""
-    conf_dir.mkdir(parents=True, exist_ok=True)
-    lines = [f"{key} {value.replace(chr(92), chr(92) * 2)}\n" for key, value in conf.items()]
-    (conf_dir / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
-
-
 def build_spark_environment(
-    runtime: SparkRuntime, *, conf_dir: Path, stderr: Path | None = None
+    runtime: SparkRuntime, *, conf_dir: Path, stderr: Path | None = None, python: str = sys.executable
 ) -> dict[str, str]:
     """Build the variables of a run, and write the driver's Python into the configuration folder.
 
@@ -191,24 +151,52 @@ def build_spark_environment(
         runtime: the Spark that runs.
         conf_dir: the folder with ``spark-defaults.conf``.
         stderr: the file that the Python driver's stderr is appended to; Spark would mix it into stdout.
+        python: the Python of the driver and its workers.
     """
     conf_dir.mkdir(parents=True, exist_ok=True)
-    python = conf_dir / "python"
-    python.write_text(_DRIVER_PYTHON.format(python=sys.executable), encoding="utf-8")
-    python.chmod(0o755)
+    driver = conf_dir / "python"
+    driver.write_text(_DRIVER_PYTHON.format(python=python), encoding="utf-8")
+    driver.chmod(0o755)
     environment = {
         "JAVA_HOME": str(runtime.jdk.home),
         "SPARK_HOME": str(runtime.home),
         "SPARK_CONF_DIR": str(conf_dir),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_SCALA_VERSION": _scala_version(runtime.home),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": str(python),
+        "PYSPARK_PYTHON": python,
+        "PYSPARK_DRIVER_PYTHON": str(driver),
         "PATH": f"{runtime.jdk.home / 'bin'}:{runtime.home / 'bin'}:{os.environ.get('PATH', os.defpath)}",
     }
     if stderr is not None:
         environment[_STDERR_VARIABLE] = str(stderr)
     return environment
+
+
+def build_java_arguments(
+    runtime: SparkRuntime, *, java_options: Sequence[str] = (), class_path: Sequence[str] = ()
+) -> list[str]:
+    """Build the start of a command line: Spark's JVM, before the class that it runs.
+
+    Args:
+        runtime: the Spark that runs.
+        java_options: what the run asks of its JVM; a collector it chooses is taken instead of the runtime's.
+        class_path: what the run adds to the class path.
+    """
+    flags = runtime.java_flags
+    if any(_COLLECTOR.match(option) for option in java_options):
+        flags = tuple(flag for flag in flags if not _COLLECTOR.match(flag))
+    archive = (f"-XX:SharedArchiveFile={runtime.archive}",) if runtime.archive else ()
+    return [
+        str(runtime.jdk.java),
+        "-cp",
+        ":".join((runtime.class_path, *class_path)),
+        f"-Xmx{runtime.driver_memory}",
+        *runtime.launcher_flags,
+        *flags,
+        *_QUIET_FLAGS,
+        *archive,
+        *java_options,
+    ]
 
 
 def build_spark_arguments(
@@ -227,17 +215,8 @@ def build_spark_arguments(
         java_options: what the run asks of its driver's JVM (``spark.driver.extraJavaOptions``).
         class_path: what the run adds to its driver's class path.
     """
-    archive = (f"-XX:SharedArchiveFile={runtime.archive}",) if runtime.archive else ()
     return [
-        str(runtime.jdk.java),
-        "-cp",
-        ":".join((runtime.class_path, *class_path)),
-        f"-Xmx{runtime.driver_memory}",
-        *runtime.launcher_flags,
-        *runtime.java_flags,
-        *_QUIET_FLAGS,
-        *archive,
-        *java_options,
+        *build_java_arguments(runtime, java_options=java_options, class_path=class_path),
         _SUBMIT_CLASS,
         "--master",
         f"local[{runtime.cores}]",

@@ -17,10 +17,9 @@ from pathlib import Path
 from sparkdrop_local.spark import (
     SparkRuntime,
     build_spark_arguments,
-    build_spark_conf,
     build_spark_environment,
-    write_spark_conf,
 )
+from sparkdrop_local.spark_conf import build_spark_conf, write_spark_conf
 
 _LOGGER = logging.getLogger(__name__)
 _TRAINING_SECONDS = 180

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkdrop_local import spark, spark_jars
+from sparkdrop_local import spark, spark_conf, spark_jars
 from sparkdrop_local.java import Jdk
 from sparkdrop_local.spark_archive import archive_of
 
@@ -22,7 +22,7 @@ def runtime(tmp_path):
 
 
 def test_a_run_reaches_the_endpoint_by_s3a_and_stays_on_the_loopback(runtime, tmp_path):
-    conf = spark.build_spark_conf(
+    conf = spark_conf.build_spark_conf(
         runtime, endpoint_url="http://127.0.0.1:5000", region="eu-west-1", scratch_dir=tmp_path
     )
     assert conf["spark.hadoop.fs.s3.impl"] == "org.apache.hadoop.fs.s3a.S3AFileSystem"
@@ -49,7 +49,7 @@ def test_the_command_line_bounds_the_run(runtime):
 
 
 def test_the_defaults_are_written_as_spark_reads_them(tmp_path):
-    spark.write_spark_conf(tmp_path / "conf", {"spark.a": "b c", "spark.path": "x\\y"})
+    spark_conf.write_spark_conf(tmp_path / "conf", {"spark.a": "b c", "spark.path": "x\\y"})
     written = (tmp_path / "conf" / "spark-defaults.conf").read_text()
     assert written == "spark.a b c\nspark.path x\\\\y\n"
 

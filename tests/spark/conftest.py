@@ -18,7 +18,8 @@ from moto.server import ThreadedMotoServer
 from pyspark.sql import DataFrame, SparkSession
 
 from sparkdrop.aws.programs import read_parts
-from sparkdrop_local.spark import build_spark_conf, prepare
+from sparkdrop_local.spark import prepare
+from sparkdrop_local.spark_conf import build_spark_conf
 from sparkdrop_local.spark_jars import cache_dir
 
 PROGRAM = Path(__file__).parents[2] / "include" / "spark_jobs" / "ingest.py"

@@ -7,59 +7,18 @@ from hypothesis import strategies as st
 from sparkdrop_local.emr.errors import EmrError
 from sparkdrop_local.emr.jobs.commands import (
     CommandError,
+    CustomJar,
     PlainCommand,
     Script,
     SparkSubmission,
-    is_local_conf,
     parse_command,
-    parse_submission,
 )
+from sparkdrop_local.emr.jobs.examples import EXAMPLES_FOLDER
 from sparkdrop_local.emr.jobs.failures import find_cause
 from sparkdrop_local.emr.paging import take_page
 from sparkdrop_local.emr.storage import split_s3_uri
 
 words = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=12)
-
-
-def test_a_submission_keeps_what_is_the_programs_and_drops_what_is_the_clusters():
-    arguments = [
-        "spark-submit", "--master", "yarn", "--deploy-mode=cluster",
-        "--conf", "spark.executor.instances=40",
-        "-c", "spark.sql.shuffle.partitions=8", "--conf", "spark.yarn.maxAppAttempts=1",
-        "--num-executors", "9",
-        "--driver-memory", "64g", "--name", "flights", "--py-files", "s3://code/a.zip,s3://code/b.py",
-        "--verbose",
-        "--conf", "spark.driver.extraJavaOptions=-Xmx64g -Dx='a b'", "--driver-class-path", "/x:/y",
-        "s3://code/p.py", "--manifest", "s3://m", "--conf", "mine",
-    ]  # fmt: skip
-    assert parse_command({"Jar": "command-runner.jar", "Args": arguments}) == SparkSubmission(
-        program="s3://code/p.py",
-        arguments=("--manifest", "s3://m", "--conf", "mine"),
-        options=(("--name", "flights"),),
-        conf={"spark.sql.shuffle.partitions": "8"},
-        files={"--py-files": ("s3://code/a.zip", "s3://code/b.py")},
-        java_options=("-Dx=a b",),
-        class_path=("/x", "/y"),
-    )
-
-
-@given(st.lists(words))
-def test_whatever_follows_the_program_is_the_programs(arguments):
-    submission = parse_submission(["--deploy-mode", "cluster", "p.py", *arguments])
-    assert (submission.program, submission.arguments) == ("p.py", tuple(arguments))
-
-
-@given(st.dictionaries(words.map(lambda word: f"spark.sql.{word.replace('=', '')}"), words))
-def test_settings_of_spark_sql_come_through_as_they_are(conf):
-    arguments = [part for key, value in conf.items() for part in ("--conf", f"{key}={value}")]
-    assert parse_submission([*arguments, "p.py"]).conf == conf
-
-
-@pytest.mark.parametrize(
-    "key", ["spark.master", "spark.executor.memory", "spark.driver.host", "spark.local.dir"]
-)
-def test_no_setting_moves_a_run_off_this_machine(key):
-    assert not is_local_conf(key)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +29,26 @@ def test_no_setting_moves_a_run_off_this_machine(key):
         ({"Jar": "/var/lib/aws/emr/command-runner.jar", "Args": ["true"]}, PlainCommand(("true",))),
         ({"Jar": "command-runner.jar", "Args": ["state-pusher-script"]}, PlainCommand(("true",))),
         ({"Jar": "s3://r/script-runner.jar", "Args": ["s3://c/x.sh", "a"]}, Script("s3://c/x.sh", ("a",))),
+        (
+            {"Jar": "command-runner.jar", "Args": ["/usr/lib/spark/bin/run-example", "SparkPi", "10"]},
+            SparkSubmission(program=f"{EXAMPLES_FOLDER}/pi.py", arguments=("10",)),
+        ),
+        (
+            {"Jar": "command-runner.jar", "Args": ["/usr/bin/spark-submit", "p.py", "--x"]},
+            SparkSubmission(program="p.py", arguments=("--x",)),
+        ),
+        (
+            {"Jar": "s3://r/app.jar", "Args": ["a.Main", "b"]},
+            CustomJar("s3://r/app.jar", None, ("a.Main", "b")),
+        ),
+        (
+            {
+                "Jar": "/x/app.jar",
+                "MainClass": "a.B",
+                "Properties": [{"Key": "k", "Value": "v"}, {"Key": "l"}],
+            },
+            CustomJar("/x/app.jar", "a.B", (), {"k": "v", "l": ""}),
+        ),
     ],
 )
 def test_a_jars_arguments_are_a_command(config, expected):
@@ -78,13 +57,36 @@ def test_a_jars_arguments_are_a_command(config, expected):
 
 @pytest.mark.parametrize(
     "config",
-    [{"Jar": "x.jar"}, {"Jar": "script-runner.jar"}, {"Jar": "command-runner.jar", "Args": ["spark-submit"]}],
+    [
+        {"Jar": "script-runner.jar"},
+        {"Jar": "command-runner.jar", "Args": ["spark-submit"]},
+        {"Jar": "command-runner.jar", "Args": ["spark-example"]},
+        {"Jar": "command-runner.jar", "Args": ["echo 'a b"]},
+    ],
 )
 def test_what_makes_no_command_is_an_error(config):
     with pytest.raises(CommandError):
         parse_command(config)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"Jar": "command-runner.jar", "Args": ["hadoop-streaming", "-files", "s3://x"]},
+        {"Jar": "command-runner.jar", "Args": ["/usr/bin/hive", "-f", "s3://x"]},
+        {"Jar": "command-runner.jar", "Args": ["s3-dist-cp --src s3://a --dest hdfs:///b"]},
+        {"Jar": "/usr/lib/hadoop-mapreduce/hadoop-streaming.jar", "Args": ["-input", "s3://x"]},
+    ],
+)
+def test_a_program_of_emr_that_is_not_here_says_so_and_what_does_its_work(config):
+    with pytest.raises(CommandError, match=r"is not here: the local EMR has Spark alone; \w+"):
+        parse_command(config)
+
+
+YARN_FAILURE = (
+    'Exception in thread "main" org.apache.spark.SparkException:'
+    " Application application_1_0001 finished with failed status"
+)
 TRACEBACK = """26/11/24 00:04:55 INFO SparkContext: Running Spark version 4.0.2
 Traceback (most recent call last):
   File "/home/hadoop/p.py", line 4, in <module>
@@ -104,8 +106,23 @@ second line
         (TRACEBACK, "Unknown Error.", "ValueError: first line\nsecond line"),
         (
             'Exception in thread "main" java.lang.ClassNotFoundException: com.x.Main\n\tat a.b(C.java:1)\n',
-            "Main Class not found",
-            "java.lang.ClassNotFoundException: com.x.Main",
+            "Main Class not found.",
+            'Exception in thread "main" java.lang.ClassNotFoundException: com.x.Main',
+        ),
+        (
+            "Error: Could not find or load main class a.B\nCaused by: a.C: a.B\n",
+            "Main Class not found.",
+            "Error: Could not find or load main class a.B",
+        ),
+        (
+            'Exception in thread "main" java.lang.IllegalArgumentException: no\n\tat a.b(C.java:1)\n',
+            "Illegal Argument.",
+            'Exception in thread "main" java.lang.IllegalArgumentException: no',
+        ),
+        (
+            f"{TRACEBACK}{YARN_FAILURE}\n\tat org.apache.spark.deploy.yarn.Client.run(Client.scala)\n",
+            "Unknown Error.",
+            YARN_FAILURE,
         ),
         ("26/11/24 00:05:01 INFO X: fine\none\n\ntwo\nthree\nfour\n", "Unknown Error.", "two\nthree\nfour"),
         ("", "Unknown Error.", ""),

@@ -71,7 +71,7 @@ def test_a_bucket_that_is_not_there_costs_the_logs_and_not_the_step(emr):
     [
         ({"Jar": "command-runner.jar", "Args": ["no-such-command"]}, 'Cannot run program "no-such-command"'),
         ({"Jar": "command-runner.jar"}, "needs a command"),
-        ({"Jar": "s3://code/app.jar"}, "does not run here"),
+        ({"Jar": "s3://code/app.jar"}, "specified key does not exist"),
         (
             {"Jar": "command-runner.jar", "Args": ["spark-submit", "--conf", "x"]},
             "missing application resource",

@@ -6,24 +6,42 @@ from sparkdrop_local.emr.ec2.records import Cluster, Step
 from sparkdrop_local.emr.jobs.commands import parse_command
 from sparkdrop_local.emr.jobs.logs import NAMES
 from sparkdrop_local.emr.jobs.task import JobTask
+from sparkdrop_local.emr.jobs.yarn import application_id, container_uris
 
-_RUNNER = "hadoop jar /var/lib/aws/emr/step-runner/hadoop-jars"
+# Where EMR has its own JARs, and where it brings those of others.
+_OWN_JARS = "/var/lib/aws/emr/step-runner/hadoop-jars"
+_STEPS = "/mnt/var/lib/hadoop/steps"
 
 
 def build_task(cluster: Cluster, step: Step) -> JobTask:
     """Build a step's task.
 
-    Logs: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-web-log-files.html
+    Where the logs go, those of the driver's container included:
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-web-log-files.html
     """
     config = step.config
-    words = [str(config["Jar"]).rsplit("/", 1)[-1], *map(str, config.get("Args") or ())]
-    prefix = f"{cluster.log_uri}{cluster.id}/steps/{step.id}/" if cluster.log_uri else None
+    application = application_id(cluster.timeline.created, list(cluster.steps).index(step.id) + 1)
     return JobTask(
         folder=f"{cluster.id}/{step.id}",
         names=(step.name, step.id, cluster.name, cluster.id),
-        line=f"{_RUNNER}/{shlex.join(words)}",
+        line=_command_line(step),
         build_command=lambda: parse_command(config),
-        log_uris={name: f"{prefix}{name}.gz" for name in NAMES} if prefix else {},
+        log_uris=_log_uris(f"{cluster.log_uri}{cluster.id}/", step, application) if cluster.log_uri else {},
         configurations=tuple(cluster.request.get("Configurations") or ()),
         environment={"EMR_CLUSTER_ID": cluster.id, "EMR_STEP_ID": step.id},
+        application_id=application,
     )
+
+
+def _command_line(step: Step) -> str:
+    """Word a step's command as the controller's log does."""
+    jar = str(step.config["Jar"]).rsplit("/", 1)[-1]
+    folder = _OWN_JARS if jar == "command-runner.jar" else f"{_STEPS}/{step.id}"
+    main_class = step.config.get("MainClass")
+    words = (*((main_class,) if main_class else ()), *map(str, step.config.get("Args") or ()))
+    return f"hadoop jar {shlex.join((f'{folder}/{jar}', *words))}"
+
+
+def _log_uris(folder: str, step: Step, application: str) -> dict[str, str]:
+    steps = {name: f"{folder}steps/{step.id}/{name}.gz" for name in NAMES}
+    return {**steps, **container_uris(folder, application)}

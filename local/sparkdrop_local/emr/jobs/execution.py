@@ -178,7 +178,7 @@ class JobRun(threading.Thread):
 
     def _run(self, logs: JobLogs) -> Outcome:
         line = self._task.line
-        logs.control("INFO", f"startExec '{line}'")
+        logs.control_start(line)
         try:
             exit_code = self._hang() or self._execute(self._prepare(logs), logs)
         except (CommandError, SparkdropError, OSError, ClientError, BotoCoreError) as error:

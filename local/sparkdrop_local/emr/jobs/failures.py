@@ -11,33 +11,36 @@ UNKNOWN = "Unknown Error."
 _MAX_CHARACTERS = 1_000
 _TAIL_LINES = 3
 _TRACEBACK = "Traceback (most recent call last):"
-_JAVA = re.compile(r'^Exception in thread "[^"]*" (?P<error>.+)$')
+_JAVA = re.compile(r'^(Exception in thread "[^"]*" \S|Error: Could not find or load main class )')
+_YARN = re.compile(r"SparkException: Application application_\d+_\d+ finished with failed status$")
 _PYTHON = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?::\s|$)")
 _LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:INFO|DEBUG|WARN) ")
+# As EMR's console words them; its documentation lists none. The first that fits is taken.
 _REASONS = (
     (
-        re.compile(r"ClassNotFoundException|Failed to load class|Could not find or load main class"),
-        "Main Class not found",
+        re.compile(
+            r"Main Class|Failed to load class|Could not find or load main class|ClassNotFoundException"
+        ),
+        "Main Class not found.",
     ),
-    (
-        re.compile(r"NoSuchKey|NoSuchBucket|PATH_NOT_FOUND|FileNotFoundException|No such file"),
-        "File not found",
-    ),
-    (re.compile(r"OutOfMemoryError|MemoryError"), "Out of memory"),
+    (re.compile(r"FileAlreadyExistsException|PATH_ALREADY_EXISTS"), "Output directory already exists."),
+    (re.compile(r"NoSuchKey|NoSuchBucket|PATH_NOT_FOUND|FileNotFound|No such file"), "File not found."),
+    (re.compile(r"OutOfMemoryError|MemoryError"), "Out of memory."),
+    (re.compile(r'^Exception in thread "main" java\.lang\.IllegalArgumentException'), "Illegal Argument."),
 )
 
 
 def find_cause(stderr: str) -> tuple[str, str]:
     """Find the reason and the message of a failure in a step's stderr.
 
-    The last Python traceback's closing line wins, then the JVM's uncaught exception, then the last lines that
-    are no log lines below ERROR.
+    What YARN's client says of a driver in a container wins, then the last Python traceback's closing line,
+    then the JVM's uncaught exception, then the last lines that are no log lines below ERROR.
 
     Returns:
         The reason, "Unknown Error." where none is known, and the message, at most 1,000 characters.
     """
     lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
-    message = _python_error(lines) or _java_error(lines) or _tail(lines)
+    message = _yarn_error(lines) or _python_error(lines) or _java_error(lines) or _tail(lines)
     message = message[:_MAX_CHARACTERS]
     for pattern, reason in _REASONS:
         if pattern.search(message):
@@ -67,8 +70,12 @@ def _until_log(lines: Sequence[str]) -> list[str]:
     return taken
 
 
+def _yarn_error(lines: Sequence[str]) -> str:
+    return next((line for line in reversed(lines) if _YARN.search(line)), "")
+
+
 def _java_error(lines: Sequence[str]) -> str:
-    return next((match["error"] for line in reversed(lines) if (match := _JAVA.match(line))), "")
+    return next((line for line in reversed(lines) if _JAVA.match(line)), "")
 
 
 def _tail(lines: Sequence[str]) -> str:

@@ -44,10 +44,17 @@ class JobLogs:
         with self.path("controller").open("a", encoding="utf-8") as file:
             file.write(f"{now}Z {level} {text}\n")
 
+    def control_start(self, line: str) -> None:
+        """Write the controller's opening lines: the command, and where its output goes."""
+        self.control("INFO", f"startExec '{line}'")
+        self.control("INFO", f"redirectOutput to {self.path('stdout')}")
+        self.control("INFO", f"redirectError to {self.path('stderr')}")
+
     def control_end(self, exit_code: int) -> None:
         """Write the controller's closing lines."""
         seconds = round(time.monotonic() - self._started)
         self.control("INFO", f"total process run time: {seconds} seconds")
+        self.control("INFO", "Step created jobs: ")
         if exit_code == 0:
             self.control("INFO", f"Step succeeded with exitCode 0 and took {seconds} seconds")
         else:
@@ -68,6 +75,8 @@ class JobLogs:
     def upload(self, storage: Storage) -> None:
         """Upload those that are kept; a bucket that refuses them costs the logs, not the job."""
         for name, uri in self._uris.items():
+            if not self.path(name).exists():  # a container's, where there was none
+                continue
             body = gzip.compress(self.path(name).read_bytes(), compresslevel=1)
             try:
                 storage.upload(uri, body)

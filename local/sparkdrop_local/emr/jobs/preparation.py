@@ -4,30 +4,28 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.emr.jobs.commands import (
     Command,
     CommandError,
+    CustomJar,
     PlainCommand,
     Script,
     SparkSubmission,
-    is_local_conf,
 )
+from sparkdrop_local.emr.jobs.files import JobFiles
+from sparkdrop_local.emr.jobs.shim import write_shims
+from sparkdrop_local.emr.jobs.spark_job import Prepared, SparkJob
 from sparkdrop_local.emr.jobs.task import JobTask
 from sparkdrop_local.emr.settings import EmrSettings
 from sparkdrop_local.emr.storage import Storage, is_s3_uri
-from sparkdrop_local.spark import (
-    SparkRuntime,
-    build_spark_arguments,
-    build_spark_conf,
-    build_spark_environment,
-    find_runtime,
-    write_spark_conf,
-)
+from sparkdrop_local.spark import SparkRuntime, find_runtime
+
+__all__ = ["Preparation", "Prepared"]
 
 _LOGGER = logging.getLogger(__name__)
 # What every process may see of ours; credentials and Airflow's settings are not among it.
@@ -36,15 +34,7 @@ _PASSED_ON = (
     "SPARKDROP_SYSTEM_ID",  # the mark by which whatever started us finds and stops what we leave behind
 )
 _NO_COMMAND = "Cannot run program"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A process that is ready to be started."""
-
-    arguments: Sequence[str]
-    environment: Mapping[str, str]
-    folder: Path
+_PROGRAM_STARTS = (b"#!", b"\x7fELF")
 
 
 class Preparation:
@@ -82,44 +72,45 @@ class Preparation:
         environment = self._environment(task, work)
         match command:
             case SparkSubmission():
-                spark = self._spark_environment(self._spark(), task, work, stderr)
-                arguments = self._submit(command, work)
-                return Prepared(arguments, {**environment, **spark}, work)
+                prepared = self._spark_job(task, work).submit(command, stderr=stderr)
+                return self._with_environment(prepared, environment)
+            case CustomJar():
+                prepared = self._spark_job(task, work).run_jar(command, syslog=stderr.with_name("syslog"))
+                return self._with_environment(prepared, environment)
             case Script():
-                script = self._storage.download(command.uri, work)
-                script.chmod(0o755)
-                found = [str(script), *command.arguments]
+                found = [*self._prepare_script(command.uri, work), *command.arguments]
             case PlainCommand():
                 found = list(command.arguments)
-        environment |= self._spark_environment_if_any(task, work)
+        environment |= self._script_environment_if_any(task, work)
         if shutil.which(found[0], path=environment.get("PATH")) is None:
             raise CommandError("Unknown Error.", f'{_NO_COMMAND} "{found[0]}": no such file or directory')
         return Prepared(found, environment, work)
 
-    def _submit(self, submission: SparkSubmission, work: Path) -> list[str]:
-        """Build the command line of a spark-submit, with every file of S3 fetched."""
-        program = (
-            str(self._storage.download(submission.program, work))
-            if is_s3_uri(submission.program)
-            else submission.program
+    def _prepare_script(self, uri: str, work: Path) -> list[str]:
+        """Bring a script; one that does not say by what it runs is run by sh, as script-runner.jar does."""
+        script = Path(JobFiles(self._storage, work).fetch(uri))
+        if not is_s3_uri(uri):
+            return [str(script)]
+        script.chmod(0o755)
+        with script.open("rb") as file:
+            is_program = file.read(4).startswith(_PROGRAM_STARTS)
+        return [str(script)] if is_program else ["/bin/sh", str(script)]
+
+    def _spark_job(self, task: JobTask, work: Path) -> SparkJob:
+        return SparkJob(
+            runtime=self._spark(),
+            settings=self._settings,
+            storage=self._storage,
+            configurations=task.configurations,
+            work=work,
+            folder=work,
+            application_id=task.application_id,
         )
-        arguments: list[str] = []
-        for name, value in submission.options:
-            arguments += [name] if value is None else [name, value]
-        for name, items in submission.files.items():
-            folder = work / name.strip("-")
-            arguments += [
-                name,
-                ",".join(str(self._storage.download(i, folder)) if is_s3_uri(i) else i for i in items),
-            ]
-        for key, value in submission.conf.items():
-            arguments += ["--conf", f"{key}={value}"]
-        return build_spark_arguments(
-            self._spark(),
-            [*arguments, program, *submission.arguments],
-            java_options=(f"-Djava.io.tmpdir={work / 'tmp'}", *submission.java_options),
-            class_path=submission.class_path,
-        )
+
+    @staticmethod
+    def _with_environment(prepared: Prepared, environment: Mapping[str, str]) -> Prepared:
+        """Add what every process sees; what Spark needs wins."""
+        return replace(prepared, environment={**environment, **prepared.environment})
 
     def _environment(self, task: JobTask, work: Path) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -136,27 +127,11 @@ class Preparation:
                 self._runtime = find_runtime()
             return self._runtime
 
-    def _spark_environment(
-        self, runtime: SparkRuntime, task: JobTask, work: Path, stderr: Path | None
-    ) -> dict[str, str]:
-        """Write the run's ``spark-defaults.conf``: the local defaults, then the cluster's own."""
-        conf_dir = work / "spark-conf"
-        conf = build_spark_conf(
-            runtime,
-            endpoint_url=self._storage.endpoint_url,
-            region=self._settings.region,
-            scratch_dir=work,
-        )
-        conf |= {key: value for key, value in task.spark_defaults().items() if is_local_conf(key)}
-        if stderr is None:  # the spark-submit script, called by a command, takes these from here
-            conf |= {"spark.master": f"local[{runtime.cores}]", "spark.driver.memory": runtime.driver_memory}
-            conf["spark.driver.extraClassPath"] = f"{runtime.jars_dir}/*"
-        write_spark_conf(conf_dir, conf)
-        return build_spark_environment(runtime, conf_dir=conf_dir, stderr=stderr)
-
-    def _spark_environment_if_any(self, task: JobTask, work: Path) -> dict[str, str]:
-        """Let a plain command call ``spark-submit`` itself, where Spark is complete; others need none."""
+    def _script_environment_if_any(self, task: JobTask, work: Path) -> dict[str, str]:
+        """Let a plain command use Spark itself, where that is complete; others need none."""
         try:
-            return self._spark_environment(self._spark(), task, work, None)
+            job = self._spark_job(task, work)
         except SparkdropError:
             return {}
+        environment = job.script_environment()
+        return {**environment, "PATH": f"{write_shims(job)}{os.pathsep}{environment['PATH']}"}

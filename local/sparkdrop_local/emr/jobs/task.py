@@ -48,6 +48,7 @@ class JobTask:
             syslog); empty keeps none.
         configurations: EMR's Configurations, each with its Classification and Properties.
         environment: variables of its own.
+        application_id: YARN's id of the Spark application that it may start; None where there is no YARN.
     """
 
     folder: str
@@ -57,11 +58,4 @@ class JobTask:
     log_uris: Mapping[str, str] = field(default_factory=dict)
     configurations: Sequence[Mapping[str, Any]] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-
-    def spark_defaults(self) -> dict[str, str]:
-        """Collect ``spark-defaults`` from its Configurations; later ones win."""
-        defaults: dict[str, str] = {}
-        for configuration in self.configurations:
-            if configuration.get("Classification") == "spark-defaults":
-                defaults |= configuration.get("Properties") or {}
-        return defaults
+    application_id: str | None = None
