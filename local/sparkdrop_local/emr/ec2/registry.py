@@ -5,15 +5,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparkdrop_local.emr.context import EmrContext
-from sparkdrop_local.emr.ec2.events import announce_cluster, announce_step
+from sparkdrop_local.emr.ec2.events import announce_cluster, announce_collection, announce_step
+from sparkdrop_local.emr.ec2.hardware import Change, Hardware
 from sparkdrop_local.emr.ec2.lifecycle import Lifecycle
+from sparkdrop_local.emr.ec2.nodes import Collection
+from sparkdrop_local.emr.ec2.provisioning import build_collections
 from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline, make_id
+from sparkdrop_local.emr.ec2.scaling import check_managed_scaling, check_scaling_policies
 from sparkdrop_local.emr.ec2.words import MODIFY_TERMINATED, UNKNOWN_JOB_FLOW, USER_REQUEST, Ending
 from sparkdrop_local.emr.errors import EmrError, invalid_request, validation
 from sparkdrop_local.emr.jobs.execution import JobRunner
 
 _LOGGER = logging.getLogger(__name__)
-_CLUSTER, _STEP = "cluster", "step"
+_CLUSTER, _STEP, _COLLECTION = "cluster", "step", "collection"
 
 
 class Registry:
@@ -31,13 +35,20 @@ class Registry:
             runner=self._runner,
             delays=context.settings.delays,
             faults=context.faults,
-            on_cluster=self._keep_cluster,
+            on_state=self._keep_state,
+            on_change=self._keep,
             on_step=self._keep_step,
+            on_collection=self._keep_collection,
         )
         self._clusters: dict[str, Cluster] = {}
         self._closed = False
         with context.lock:
             self._load()
+
+    @property
+    def hardware(self) -> Hardware:
+        """What moves instance groups and fleets; call ``change`` of their cluster afterwards."""
+        return self._lifecycle.hardware
 
     def add_cluster(self, request: Mapping[str, Any], *, steps: Iterable[Step], **attributes: Any) -> Cluster:
         """Make a cluster and let it start.
@@ -48,24 +59,34 @@ class Registry:
             **attributes: the rest of ``Cluster``'s attributes.
 
         Raises:
-            EmrError: this EMR is closed.
+            EmrError: this EMR is closed; or ValidationException, for instances and policies that EMR refuses.
         """
         if self._closed:
             raise EmrError("InternalServerException", "this local EMR is shutting down", 500)
         identifier = make_id("j-")
         settings = self.context.settings
+        now = self.context.clock.now()
+        instances = request["Instances"]
+        collections = build_collections(instances, now=now)
+        check_scaling_policies(collections, request)
+        managed_scaling = request.get("ManagedScalingPolicy")
+        if managed_scaling:
+            check_managed_scaling(managed_scaling, uses_fleets=bool(instances.get("InstanceFleets")))
         cluster = Cluster(
             request=request,
             id=identifier,
             arn=f"arn:aws:elasticmapreduce:{settings.region}:{settings.account_id}:cluster/{identifier}",
-            timeline=Timeline(self.context.clock.now()),
+            timeline=Timeline(now),
+            collections={collection.id: collection for collection in collections},
+            managed_scaling=managed_scaling,
+            unhealthy_node_replacement=instances.get("UnhealthyNodeReplacement"),
             **attributes,
         )
         self._clusters[identifier] = cluster
-        self._keep(cluster)
+        self._lifecycle.begin(cluster)
         self._add(cluster, steps)
         self._runner.warm_up()
-        self._lifecycle.begin(cluster)
+        self._lifecycle.settle(cluster)
         return cluster
 
     def list_clusters(self) -> list[Cluster]:
@@ -134,9 +155,11 @@ class Registry:
         store = self.context.store
         for identifier, record in store.load(_CLUSTER):
             self._clusters[identifier] = Cluster.from_record(record)
-        for identifier, record in store.load(_STEP):
+        for _, record in store.load(_STEP):
+            self._clusters[record.pop("cluster")].add_step(Step.from_record(record))
+        for identifier, record in store.load(_COLLECTION):
             cluster = self._clusters[record.pop("cluster")]
-            cluster.steps[identifier] = Step.from_record(record)
+            cluster.collections[identifier] = Collection.from_record(record)
         for cluster in list(self._clusters.values()):
             if not cluster.state.is_final:
                 _LOGGER.info("cluster %s of an earlier process goes on", cluster.id)
@@ -144,16 +167,21 @@ class Registry:
 
     def _add(self, cluster: Cluster, steps: Iterable[Step]) -> None:
         for step in steps:
-            cluster.steps[step.id] = step
+            cluster.add_step(step)
             self._keep_step(cluster, step)
 
     def _keep(self, cluster: Cluster) -> None:
         self.context.store.put(_CLUSTER, cluster.id, cluster.to_record())
 
-    def _keep_cluster(self, cluster: Cluster) -> None:
+    def _keep_state(self, cluster: Cluster) -> None:
         self._keep(cluster)
         announce_cluster(self.context, cluster)
 
     def _keep_step(self, cluster: Cluster, step: Step) -> None:
         self.context.store.put(_STEP, step.id, {"cluster": cluster.id, **step.to_record()})
         announce_step(self.context, cluster, step)
+
+    def _keep_collection(self, cluster: Cluster, collection: Collection, before: Change) -> None:
+        record = {"cluster": cluster.id, **collection.to_record()}
+        self.context.store.put(_COLLECTION, collection.id, record)
+        announce_collection(self.context, cluster, collection, before)
