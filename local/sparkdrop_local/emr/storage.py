@@ -1,6 +1,7 @@
 """The AWS beside us: programs and logs in S3, and clients of its other services."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -41,6 +42,7 @@ class Storage:
         self._lock = threading.Lock()
         self._endpoint_url = settings.endpoint_url
         self._clients: dict[str, BaseClient] = {}
+        self._waiting: list[Callable[[], None]] = []
 
     @property
     def is_reachable(self) -> bool:
@@ -65,6 +67,17 @@ class Storage:
         with self._lock:
             self._endpoint_url = endpoint_url
             self._clients.clear()
+            waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
+
+    def when_reachable(self, callback: Callable[[], None]) -> None:
+        """Call back once the endpoint is known: now, or when it is told."""
+        with self._lock:
+            if self._endpoint_url is None:
+                self._waiting.append(callback)
+                return
+        callback()
 
     def environment(self) -> dict[str, str]:
         """Give the AWS_* variables with which a step reaches this S3."""

@@ -41,7 +41,7 @@ def build_action_task(cluster: Cluster, index: int) -> JobTask:
         line=shlex.join([path, *arguments]),
         build_command=lambda: _build_command(path, arguments),
         log_uris={name: f"{prefix}{name}.gz" for name in _LOGS} if prefix else {},
-        configurations=tuple(cluster.request.get("Configurations") or ()),
+        configurations=tuple(cluster.configurations),
         environment={"EMR_CLUSTER_ID": cluster.id},
     )
 

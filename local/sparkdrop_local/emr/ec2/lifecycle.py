@@ -78,14 +78,13 @@ class Lifecycle:
         self._on_state(cluster)
         self.hardware.begin(cluster)
 
-    def resume(self, cluster: Cluster) -> None:
-        """Take up a cluster of an earlier process.
+    def adopt(self, cluster: Cluster) -> None:
+        """Take in a cluster of an earlier process; ``settle`` lets it go on.
 
         Steps that ran are FAILED; a bootstrap action that ran starts over, in a folder of its own again.
         """
-        life = self._make_life(cluster)
-        life.queue.fail_lost()
-        self.settle(cluster)
+        self._make_life(cluster).queue.fail_lost()
+        self._on_change(cluster)
 
     def settle(self, cluster: Cluster) -> None:
         """Do what is due, and set the timer of what is due next."""
@@ -116,8 +115,13 @@ class Lifecycle:
                 self.settle(cluster)
 
     def _make_life(self, cluster: Cluster) -> _Life:
-        queue = StepQueue(self._clock, self._runner, cluster, self._on_step, self.settle)
+        queue = StepQueue(self._clock, self._runner, cluster, self._on_step, self._go_on)
         return self._lives.setdefault(cluster.id, _Life(queue))
+
+    def _go_on(self, cluster: Cluster) -> None:
+        """Keep what a step's end changed of its cluster, and do what is due."""
+        self._on_change(cluster)
+        self.settle(cluster)
 
     def _move(self, cluster: Cluster, life: _Life) -> bool:
         """Make one move; tell whether the next one has to be looked for."""

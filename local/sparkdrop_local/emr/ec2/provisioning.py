@@ -97,15 +97,17 @@ def build_fleet(config: Mapping[str, Any], *, now: float) -> Collection:
             "The master instance fleet must have either TargetOnDemandCapacity or TargetSpotCapacity of 1."
         )
     check_targets(role, targets)
-    identifier = make_id("if-")
+    configurations = list(config["InstanceTypeConfigs"][0].get("Configurations") or ())
     return _begin(
         Collection(
             config=config,
             is_fleet=True,
-            id=identifier,
+            id=make_id("if-"),
             targets=targets,
             timeline=Timeline(now),
             since=now,
+            configurations=configurations,
+            applied=configurations,
         ),
         now,
     )

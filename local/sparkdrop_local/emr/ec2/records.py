@@ -137,6 +137,13 @@ class Cluster:
                 return next(iter(collection.instances.values()), None)
         return None
 
+    @property
+    def configurations(self) -> list[Mapping[str, Any]]:
+        """What its primary node is configured with: the cluster's own, then its group's or fleet's."""
+        own = list(self.request.get("Configurations") or ())
+        masters = [one for one in self.collections.values() if one.role == "MASTER"]
+        return [*own, *(part for master in masters for part in master.applied)]
+
     def add_step(self, step: Step) -> None:
         """Put a step at the end."""
         self.steps[step.id] = step

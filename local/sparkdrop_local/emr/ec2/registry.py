@@ -163,7 +163,15 @@ class Registry:
         for cluster in list(self._clusters.values()):
             if not cluster.state.is_final:
                 _LOGGER.info("cluster %s of an earlier process goes on", cluster.id)
-                self._lifecycle.resume(cluster)
+                self._lifecycle.adopt(cluster)
+        # their steps and bootstrap actions need S3
+        self.context.storage.when_reachable(self._resume)
+
+    def _resume(self) -> None:
+        with self.context.lock:
+            for cluster in list(self._clusters.values()):
+                if not cluster.state.is_final:
+                    self._lifecycle.settle(cluster)
 
     def _add(self, cluster: Cluster, steps: Iterable[Step]) -> None:
         for step in steps:

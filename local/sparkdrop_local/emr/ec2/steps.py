@@ -24,6 +24,6 @@ def build_task(cluster: Cluster, step: Step) -> JobTask:
         line=f"{_RUNNER}/{shlex.join(words)}",
         build_command=lambda: parse_command(config),
         log_uris={name: f"{prefix}{name}.gz" for name in NAMES} if prefix else {},
-        configurations=tuple(cluster.request.get("Configurations") or ()),
+        configurations=tuple(cluster.configurations),
         environment={"EMR_CLUSTER_ID": cluster.id, "EMR_STEP_ID": step.id},
     )

@@ -10,7 +10,7 @@ _ECHOED = (
     "AutoScalingRole", "Configurations", "CustomAmiId", "EbsRootVolumeIops", "EbsRootVolumeSize",
     "EbsRootVolumeThroughput", "ExtendedSupport", "KerberosAttributes", "LogEncryptionKmsKeyId",
     "MonitoringConfiguration", "OSReleaseLabel", "ReleaseLabel", "RepoUpgradeOnBoot", "ScaleDownBehavior",
-    "SecurityConfiguration", "ServiceRole", "UnhealthyNodeReplacement",
+    "SecurityConfiguration", "ServiceRole",
 )  # fmt: skip
 _ECHOED_EC2 = (
     "AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups", "Ec2KeyName", "Ec2SubnetId",
@@ -57,6 +57,7 @@ def build_cluster(cluster: Cluster, *, now: float) -> dict[str, Any]:
         "LogUri": cluster.log_uri,
         "AutoTerminate": not cluster.keep_alive,
         "TerminationProtected": cluster.protected,
+        "UnhealthyNodeReplacement": cluster.unhealthy_node_replacement,
         "VisibleToAllUsers": request.get("VisibleToAllUsers", True),
         "Applications": request.get("Applications", []),
         "Configurations": request.get("Configurations", []),
