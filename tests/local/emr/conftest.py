@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 from sparkdrop_local.emr import NO_DELAYS, Delays, EmrApp, EmrSettings
 
 DEADLINE_SECONDS = 60
+RESIZING_SECONDS = 180
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m7g.xlarge", "InstanceCount": 1}
 
 
@@ -144,6 +145,16 @@ def stepped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEmr]:
         scratch_dir=tmp_path_factory.mktemp("stepped"), delays=NO_DELAYS, clock_rate=0, stop_grace_seconds=0.5
     )
     local = LocalEmr(settings)
+    yield local
+    local.close()
+
+
+@pytest.fixture(scope="session")
+def slow(make_emr: Callable[..., LocalEmr], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEmr]:
+    """An EMR whose instances take their time, on a clock that stands still."""
+    delays = Delays(starting=60, bootstrapping=60, terminating=60, resizing=RESIZING_SECONDS)
+    folder = tmp_path_factory.mktemp("slow")
+    local = make_emr(scratch_dir=folder, delays=delays, clock_rate=0, stop_grace_seconds=0.2)
     yield local
     local.close()
 

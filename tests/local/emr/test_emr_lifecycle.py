@@ -197,6 +197,7 @@ def test_tags_are_kept_added_and_removed(emr):
 
 
 def test_what_was_asked_for_is_described(emr):
+    emr.s3.put_object(Bucket="code", Key="setup.sh", Body=b"#!/bin/bash\n")
     cluster = emr.run(
         instances={
             "InstanceGroups": [

@@ -154,7 +154,7 @@ def test_groups_of_a_cluster_of_fleets_are_refused(emr):
     assert emr.cluster(cluster)["InstanceCollectionType"] == "INSTANCE_FLEET"
     code, message = error_of(emr.client.list_instance_groups, ClusterId=cluster)
     assert code == "InvalidRequestException"
-    assert "ListInstanceGroups request does not support" in message
+    assert "ListInstanceGroups operation does not support" in message
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])

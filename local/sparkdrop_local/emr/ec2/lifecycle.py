@@ -1,4 +1,4 @@
-"""A cluster's way from STARTING to TERMINATED, and its queue of steps.
+"""A cluster's way from STARTING to TERMINATED.
 
 ``settle`` looks at one cluster and does what is due: it is called whenever something changed (a request, a
 step's end, a timer) and is harmless when nothing did. Everything here runs under the registry's lock.
@@ -6,29 +6,33 @@ step's end, a timer) and is harmless when nothing did. Everything here runs unde
 
 import functools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sparkdrop_local.emr.clock import Clock, Timer
-from sparkdrop_local.emr.ec2 import words
+from sparkdrop_local.emr.ec2 import bootstrap, words
+from sparkdrop_local.emr.ec2.hardware import Change, Hardware
+from sparkdrop_local.emr.ec2.nodes import SPOT, Collection
+from sparkdrop_local.emr.ec2.queue import StepQueue
 from sparkdrop_local.emr.ec2.records import Cluster, Step
-from sparkdrop_local.emr.ec2.steps import build_task
-from sparkdrop_local.emr.ec2.words import ClusterState, Ending, StepState
+from sparkdrop_local.emr.ec2.words import ClusterState, Ending
 from sparkdrop_local.emr.faults import FaultKind, Faults
 from sparkdrop_local.emr.jobs.execution import JobRun, JobRunner
-from sparkdrop_local.emr.jobs.failures import UNKNOWN
-from sparkdrop_local.emr.jobs.task import Failure, JobState, Outcome
+from sparkdrop_local.emr.jobs.task import JobState, Outcome
 from sparkdrop_local.emr.settings import NO_DELAYS, Delays
-
-_STOPS_CLUSTER = ("TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW")
 
 
 @dataclass(slots=True)
 class _Life:
     """What a cluster has beside its record while this process lives."""
 
-    runs: dict[str, JobRun] = field(default_factory=dict)
-    entered: float = 0.0
+    queue: StepQueue
+    action: JobRun | None = None
     timer: Timer | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a process of it runs."""
+        return self.action is not None or self.queue.is_busy
 
 
 class Lifecycle:
@@ -36,11 +40,13 @@ class Lifecycle:
 
     Args:
         clock: EMR's time; its lock is the registry's.
-        runner: starts steps.
+        runner: starts steps and bootstrap actions.
         delays: how long each state lasts by itself.
         faults: what is to go wrong.
-        on_cluster: told of every cluster whose record changed.
+        on_state: told of every cluster whose state changed.
+        on_change: told of every cluster whose record changed, but for its state.
         on_step: told of every step whose record changed.
+        on_collection: told of every instance group or fleet whose record changed, with what it was before.
     """
 
     def __init__(
@@ -50,29 +56,35 @@ class Lifecycle:
         runner: JobRunner,
         delays: Delays,
         faults: Faults,
-        on_cluster: Callable[[Cluster], None],
+        on_state: Callable[[Cluster], None],
+        on_change: Callable[[Cluster], None],
         on_step: Callable[[Cluster, Step], None],
+        on_collection: Callable[[Cluster, Collection, Change], None],
     ) -> None:
+        self.hardware = Hardware(clock, delays.resizing, on_collection)
         self._clock = clock
         self._runner = runner
         self._delays = delays
         self._faults = faults
-        self._on_cluster = on_cluster
+        self._on_state = on_state
+        self._on_change = on_change
         self._on_step = on_step
         self._lives: dict[str, _Life] = {}
 
     def begin(self, cluster: Cluster) -> None:
-        """Let a new cluster start."""
-        self._lives[cluster.id] = _Life()
-        self._enter(cluster, ClusterState.STARTING, None)
-        self.settle(cluster)
+        """Take in a new cluster; ``settle`` lets it start."""
+        self._make_life(cluster)
+        cluster.since = self._clock.now()
+        self._on_state(cluster)
+        self.hardware.begin(cluster)
 
-    def resume(self, cluster: Cluster) -> None:
-        """Take up a cluster of an earlier process, and say what became of the steps that ran."""
-        self._lives[cluster.id] = _Life(entered=self._clock.now())
-        for step in cluster.steps_in(StepState.RUNNING, StepState.CANCEL_PENDING):
-            self._end_step(cluster, step, Outcome(JobState.FAILED, Failure(UNKNOWN, words.LOST_STEP, None)))
-        self.settle(cluster)
+    def adopt(self, cluster: Cluster) -> None:
+        """Take in a cluster of an earlier process; ``settle`` lets it go on.
+
+        Steps that ran are FAILED; a bootstrap action that ran starts over, in a folder of its own again.
+        """
+        self._make_life(cluster).queue.fail_lost()
+        self._on_change(cluster)
 
     def settle(self, cluster: Cluster) -> None:
         """Do what is due, and set the timer of what is due next."""
@@ -85,14 +97,9 @@ class Lifecycle:
             pass
 
     def cancel(self, cluster: Cluster, step: Step, *, force: bool) -> None:
-        """Cancel a step that waits, or ask one that runs to stop; it is CANCEL_PENDING until it has."""
-        if step.state is StepState.PENDING:
-            self._change_step(cluster, step, StepState.CANCELLED)
-            return
-        run = self._lives[cluster.id].runs.get(step.id)
-        if run is not None:
-            self._change_step(cluster, step, StepState.CANCEL_PENDING)
-            run.cancel(force=force)
+        """Cancel a step that waits, or ask one that runs to stop."""
+        if cluster.id in self._lives:
+            self._lives[cluster.id].queue.cancel(step, force=force)
 
     def end(self, cluster: Cluster, ending: Ending) -> None:
         """Have a cluster end; one that is ending already goes on doing so."""
@@ -106,6 +113,15 @@ class Lifecycle:
         for cluster in clusters:
             if not cluster.state.is_final:
                 self.settle(cluster)
+
+    def _make_life(self, cluster: Cluster) -> _Life:
+        queue = StepQueue(self._clock, self._runner, cluster, self._on_step, self._go_on)
+        return self._lives.setdefault(cluster.id, _Life(queue))
+
+    def _go_on(self, cluster: Cluster) -> None:
+        """Keep what a step's end changed of its cluster, and do what is due."""
+        self._on_change(cluster)
+        self.settle(cluster)
 
     def _move(self, cluster: Cluster, life: _Life) -> bool:
         """Make one move; tell whether the next one has to be looked for."""
@@ -129,21 +145,52 @@ class Lifecycle:
             cluster.ending = words.INTERNAL_ERROR
         else:
             self._enter(cluster, ClusterState.BOOTSTRAPPING, words.BOOTSTRAPPING)
+            self.hardware.bootstrap(cluster)
         return True
 
     def _bootstrap(self, cluster: Cluster, life: _Life) -> bool:
+        if life.action is not None:
+            return False
+        if cluster.bootstrapped < len(bootstrap.list_actions(cluster)):
+            task = bootstrap.build_action_task(cluster, cluster.bootstrapped)
+            life.action = self._runner.start(task, functools.partial(self._take_in_action, cluster))
+            return False
         if not self._is_over(cluster, life, self._delays.bootstrapping):
             return False
         cluster.timeline.ready = cluster.idle_since = self._clock.now()
+        self._order_interruption(cluster)
+        self.hardware.make_ready(cluster)
         self._wait_or_run(cluster, life)
         return True
 
+    def _take_in_action(self, cluster: Cluster, outcome: Outcome) -> None:
+        """Take in how a bootstrap action ended; called by its own thread."""
+        with self._clock.lock:
+            self._lives[cluster.id].action = None
+            if outcome.state is JobState.COMPLETED:
+                cluster.bootstrapped += 1
+                self._on_change(cluster)
+            elif outcome.state is JobState.FAILED and cluster.ending is None:
+                cluster.ending = bootstrap.fail(cluster, cluster.bootstrapped, outcome)
+            self.settle(cluster)
+
+    def _order_interruption(self, cluster: Cluster) -> None:
+        """Take a fault that is meant for this cluster's Spot Instances, if it has some."""
+        if any(one.targets.get(SPOT) for one in cluster.collections.values()):
+            fault = self._faults.take(FaultKind.SPOT_INTERRUPTION, cluster.name, cluster.id)
+            if fault is not None:
+                cluster.interruption_due = self._clock.now() + fault.seconds
+
     def _work(self, cluster: Cluster, life: _Life) -> bool:
-        self._start_steps(cluster, life)
+        if self._interrupt(cluster, life):
+            return True
+        if (due := self.hardware.advance(cluster)) is not None:
+            self._settle_at(cluster, life, due)
+        life.queue.start_due()
         self._wait_or_run(cluster, life)
-        if life.runs:
+        if life.queue.is_busy:
             return False
-        if not cluster.keep_alive:
+        if not self._is_kept(cluster):
             cluster.ending = words.STEPS_COMPLETED_WITH_ERRORS if cluster.failed else words.STEPS_COMPLETED
             return True
         if cluster.idle_timeout is None or cluster.protected:
@@ -155,92 +202,79 @@ class Lifecycle:
         cluster.ending = words.IDLE
         return True
 
-    def _wait_or_run(self, cluster: Cluster, life: _Life) -> None:
-        if life.runs:
-            self._enter(cluster, ClusterState.RUNNING, words.RUNNING_STEP)
-        elif cluster.keep_alive or cluster.state is ClusterState.BOOTSTRAPPING:
-            message = words.READY_AFTER[cluster.last_step] if cluster.last_step else words.READY
-            state = ClusterState.WAITING if cluster.keep_alive else ClusterState.RUNNING
-            self._enter(cluster, state, message)
+    def _interrupt(self, cluster: Cluster, life: _Life) -> bool:
+        """Take the Spot Instances away when that is due; tell whether the cluster is to end for it."""
+        due = cluster.interruption_due
+        if due is None:
+            return False
+        if due > self._clock.now():
+            self._settle_at(cluster, life, due)
+            return False
+        cluster.interruption_due = None
+        lost_master = self.hardware.interrupt(cluster)
+        if lost_master:
+            cluster.ending = words.MASTER_INTERRUPTED
+        self._on_change(cluster)
+        return lost_master
 
-    def _start_steps(self, cluster: Cluster, life: _Life) -> None:
-        for step in cluster.steps_in(StepState.PENDING):
-            if len(life.runs) >= cluster.concurrency:
-                return
-            step.timeline.ready = self._clock.now()
-            self._change_step(cluster, step, StepState.RUNNING)
-            on_end = functools.partial(self._take_in, cluster, step)
-            life.runs[step.id] = self._runner.start(build_task(cluster, step), on_end)
+    @staticmethod
+    def _is_kept(cluster: Cluster) -> bool:
+        """Whether it stays without steps: as asked for, or as protection against a failed step keeps it.
 
-    def _take_in(self, cluster: Cluster, step: Step, outcome: Outcome) -> None:
-        """Take in how a step ended; called by the step's own thread."""
-        with self._clock.lock:
-            del self._lives[cluster.id].runs[step.id]
-            self._end_step(cluster, step, outcome)
-            self.settle(cluster)
-
-    def _end_step(self, cluster: Cluster, step: Step, outcome: Outcome) -> None:
-        step.failure = outcome.failure
-        step.timeline.ended = cluster.idle_since = self._clock.now()
-        cluster.last_step = StepState(outcome.state)
-        self._change_step(cluster, step, cluster.last_step)
-        if outcome.state is JobState.FAILED:
-            cluster.failed = True
-            self._act_on_failure(cluster, step)
-
-    def _act_on_failure(self, cluster: Cluster, step: Step) -> None:
-        """Do what the step asked for should it fail.
-
-        With a StepConcurrencyLevel above 1 neither the cluster nor other steps are touched, and a protected
-        cluster outlives its step: https://docs.aws.amazon.com/emr/latest/APIReference/API_StepConfig.html
+        https://docs.aws.amazon.com/emr/latest/APIReference/API_SetTerminationProtection.html
         """
-        if step.action_on_failure == "CONTINUE" or cluster.concurrency > 1:
-            return
-        self._cancel_pending(cluster)
-        if step.action_on_failure in _STOPS_CLUSTER and not cluster.protected and cluster.ending is None:
-            cluster.ending = words.STEP_FAILED
+        return cluster.keep_alive or (cluster.protected and cluster.held)
 
-    def _cancel_pending(self, cluster: Cluster) -> None:
-        for step in cluster.steps_in(StepState.PENDING):
-            self._change_step(cluster, step, StepState.CANCELLED)
+    def _wait_or_run(self, cluster: Cluster, life: _Life) -> None:
+        is_kept = self._is_kept(cluster)
+        if life.queue.is_busy:
+            self._enter(cluster, ClusterState.RUNNING, words.RUNNING_STEP)
+        elif is_kept or cluster.state is ClusterState.BOOTSTRAPPING:
+            message = words.READY_AFTER[cluster.last_step] if cluster.last_step else words.READY
+            self._enter(cluster, ClusterState.WAITING if is_kept else ClusterState.RUNNING, message)
 
     def _shut_down(self, cluster: Cluster, life: _Life, ending: Ending) -> None:
         cluster.code = ending.code
         self._enter(cluster, ClusterState.TERMINATING, ending.message)
-        self._cancel_pending(cluster)
-        for run in life.runs.values():
-            run.terminate(cancelled=ending == words.USER_REQUEST)
+        life.queue.stop(cancelled=ending == words.USER_REQUEST)
+        if life.action is not None:
+            life.action.terminate(cancelled=True)
+        self.hardware.shut_down(cluster)
 
     def _finish(self, cluster: Cluster, life: _Life) -> bool:
-        if life.runs or not self._is_over(cluster, life, self._delays.terminating):
+        if life.is_busy or not self._is_over(cluster, life, self._delays.terminating):
             return False
         ending = cluster.ending or words.USER_REQUEST
         cluster.timeline.ended = self._clock.now()
+        self.hardware.finish(cluster)
         self._enter(cluster, ending.state, ending.message)
         del self._lives[cluster.id]
         return False
 
     def _enter(self, cluster: Cluster, state: ClusterState, message: str | None) -> None:
-        """Change the cluster's state; nothing is told when it is in it already."""
-        life = self._lives[cluster.id]
-        if life.entered and (cluster.state, cluster.message) == (state, message):
+        """Change the cluster's state, or what is said of it; nothing is told when neither changes."""
+        if (cluster.state, cluster.message) == (state, message):
             return
-        if not life.entered or cluster.state is not state:
-            life.entered = self._clock.now()
+        if cluster.state is state:
+            cluster.message = message
+            self._on_change(cluster)
+            return
+        cluster.since = self._clock.now()
         cluster.state, cluster.message = state, message
-        self._on_cluster(cluster)
-
-    def _change_step(self, cluster: Cluster, step: Step, state: StepState) -> None:
-        step.state = state
-        self._on_step(cluster, step)
+        self._on_state(cluster)
 
     def _is_over(self, cluster: Cluster, life: _Life, seconds: float) -> bool:
         """Whether the state has lasted long enough; if not, its end is awaited."""
-        due = life.entered + seconds
+        due = cluster.since + seconds
         if due <= self._clock.now():
             return True
         self._settle_at(cluster, life, due)
         return False
 
     def _settle_at(self, cluster: Cluster, life: _Life, due: float) -> None:
+        """Have the cluster looked at again at a time, unless it is earlier anyway."""
+        if life.timer is not None:
+            if life.timer.due <= due:
+                return
+            life.timer.cancel()
         life.timer = self._clock.call_at(due, lambda: self.settle(cluster))

@@ -6,15 +6,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparkdrop_local.emr.context import EmrContext
-from sparkdrop_local.emr.ec2.events import announce_cluster, announce_step
+from sparkdrop_local.emr.ec2.events import announce_cluster, announce_collection, announce_step
+from sparkdrop_local.emr.ec2.hardware import Change, Hardware
 from sparkdrop_local.emr.ec2.lifecycle import Lifecycle
+from sparkdrop_local.emr.ec2.nodes import Collection
+from sparkdrop_local.emr.ec2.provisioning import build_collections
 from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline, make_id
+from sparkdrop_local.emr.ec2.scaling import check_managed_scaling, check_scaling_policies
 from sparkdrop_local.emr.ec2.words import MODIFY_TERMINATED, UNKNOWN_JOB_FLOW, USER_REQUEST, Ending
 from sparkdrop_local.emr.errors import EmrError, invalid_request, validation
 from sparkdrop_local.emr.jobs.execution import JobRunner
 
 _LOGGER = logging.getLogger(__name__)
-_CLUSTER, _STEP = "cluster", "step"
+_CLUSTER, _STEP, _COLLECTION = "cluster", "step", "collection"
 # EMR keeps what it knows of an ended cluster for two months:
 # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-clusters.html
 _KEPT_SECONDS = 60 * 86_400
@@ -35,8 +39,10 @@ class Registry:
             runner=self._runner,
             delays=context.settings.delays,
             faults=context.faults,
-            on_cluster=self._keep_cluster,
+            on_state=self._keep_state,
+            on_change=self._keep,
             on_step=self._keep_step,
+            on_collection=self._keep_collection,
         )
         self._clusters: dict[str, Cluster] = {}
         # of an earlier process, not taken up yet
@@ -44,6 +50,11 @@ class Registry:
         self._closed = False
         with context.lock:
             self._load()
+
+    @property
+    def hardware(self) -> Hardware:
+        """What moves instance groups and fleets; call ``change`` of their cluster afterwards."""
+        return self._lifecycle.hardware
 
     def add_cluster(self, request: Mapping[str, Any], *, steps: Iterable[Step], **attributes: Any) -> Cluster:
         """Make a cluster and let it start.
@@ -54,24 +65,34 @@ class Registry:
             **attributes: the rest of ``Cluster``'s attributes.
 
         Raises:
-            EmrError: this EMR is closed.
+            EmrError: this EMR is closed; or ValidationException, for instances and policies that EMR refuses.
         """
         if self._closed:
             raise EmrError("InternalServerException", "this local EMR is shutting down", 500)
         identifier = make_id("j-")
         settings = self.context.settings
+        now = self.context.clock.now()
+        instances = request["Instances"]
+        collections = build_collections(instances, now=now)
+        check_scaling_policies(collections, request)
+        managed_scaling = request.get("ManagedScalingPolicy")
+        if managed_scaling:
+            check_managed_scaling(managed_scaling, uses_fleets=bool(instances.get("InstanceFleets")))
         cluster = Cluster(
             request=request,
             id=identifier,
             arn=f"arn:aws:elasticmapreduce:{settings.region}:{settings.account_id}:cluster/{identifier}",
-            timeline=Timeline(self.context.clock.now()),
+            timeline=Timeline(now),
+            collections={collection.id: collection for collection in collections},
+            managed_scaling=managed_scaling,
+            unhealthy_node_replacement=instances.get("UnhealthyNodeReplacement"),
             **attributes,
         )
         self._clusters[identifier] = cluster
-        self._keep(cluster)
+        self._lifecycle.begin(cluster)
         self._add(cluster, steps)
         self._runner.warm_up()
-        self._lifecycle.begin(cluster)
+        self._lifecycle.settle(cluster)
         return cluster
 
     def list_clusters(self) -> list[Cluster]:
@@ -131,7 +152,7 @@ class Registry:
             left, self._left = self._left, []
             for cluster in left:
                 _LOGGER.info("cluster %s of an earlier process goes on", cluster.id)
-                self._lifecycle.resume(cluster)
+                self._lifecycle.settle(cluster)
 
     def close(self) -> None:
         """End every cluster, stop what runs, and wait until it has stopped; what was not taken up stays."""
@@ -149,17 +170,24 @@ class Registry:
         """Read what an earlier process knew."""
         store = self.context.store
         self._clusters.update(store.read(_CLUSTER, Cluster.from_record))
-        # the steps of a cluster that could not be read cannot either
-        steps = store.read(
-            _STEP, lambda record: (self._clusters[record.pop("cluster")], Step.from_record(record))
+        # what belongs to a cluster that could not be read cannot be read either
+        steps = store.read(_STEP, lambda record: (self._owner_of(record), Step.from_record(record)))
+        for _, (cluster, step) in steps:
+            cluster.add_step(step)
+        collections = store.read(
+            _COLLECTION, lambda record: (self._owner_of(record), Collection.from_record(record))
         )
-        for identifier, (cluster, step) in steps:
-            cluster.steps[identifier] = step
+        for identifier, (cluster, collection) in collections:
+            cluster.collections[identifier] = collection
         for cluster in self._clusters.values():
             if cluster.state.is_final:
                 self._forget_later(cluster)
             else:
                 self._left.append(cluster)
+                self._lifecycle.adopt(cluster)
+
+    def _owner_of(self, record: dict[str, Any]) -> Cluster:
+        return self._clusters[record.pop("cluster")]
 
     def _forget_later(self, cluster: Cluster) -> None:
         ended = cluster.timeline.ended or cluster.timeline.created
@@ -170,18 +198,20 @@ class Registry:
         self._clusters.pop(cluster.id, None)
         for step in cluster.steps:
             self.context.store.delete(_STEP, step)
+        for collection in cluster.collections:
+            self.context.store.delete(_COLLECTION, collection)
         self.context.store.delete(_CLUSTER, cluster.id)
         shutil.rmtree(self.context.settings.scratch_dir / cluster.id, ignore_errors=True)
 
     def _add(self, cluster: Cluster, steps: Iterable[Step]) -> None:
         for step in steps:
-            cluster.steps[step.id] = step
+            cluster.add_step(step)
             self._keep_step(cluster, step)
 
     def _keep(self, cluster: Cluster) -> None:
         self.context.store.put(_CLUSTER, cluster.id, cluster.to_record())
 
-    def _keep_cluster(self, cluster: Cluster) -> None:
+    def _keep_state(self, cluster: Cluster) -> None:
         self._keep(cluster)
         announce_cluster(self.context, cluster)
         if cluster.state.is_final:
@@ -190,3 +220,8 @@ class Registry:
     def _keep_step(self, cluster: Cluster, step: Step) -> None:
         self.context.store.put(_STEP, step.id, {"cluster": cluster.id, **step.to_record()})
         announce_step(self.context, cluster, step)
+
+    def _keep_collection(self, cluster: Cluster, collection: Collection, before: Change) -> None:
+        record = {"cluster": cluster.id, **collection.to_record()}
+        self.context.store.put(_COLLECTION, collection.id, record)
+        announce_collection(self.context, cluster, collection, before)

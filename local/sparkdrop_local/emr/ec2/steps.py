@@ -27,7 +27,7 @@ def build_task(cluster: Cluster, step: Step) -> JobTask:
         line=_command_line(step),
         build_command=lambda: parse_command(config),
         log_uris=_log_uris(f"{cluster.log_uri}{cluster.id}/", step, application) if cluster.log_uri else {},
-        configurations=tuple(cluster.request.get("Configurations") or ()),
+        configurations=tuple(cluster.configurations),
         environment={"EMR_CLUSTER_ID": cluster.id, "EMR_STEP_ID": step.id},
         application_id=application,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sparkdrop_local.emr.ec2.hours import count_normalized_hours
 from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline
 
 # what a cluster's description repeats of its request, as it was
@@ -9,7 +10,7 @@ _ECHOED = (
     "AutoScalingRole", "Configurations", "CustomAmiId", "EbsRootVolumeIops", "EbsRootVolumeSize",
     "EbsRootVolumeThroughput", "ExtendedSupport", "KerberosAttributes", "LogEncryptionKmsKeyId",
     "MonitoringConfiguration", "OSReleaseLabel", "ReleaseLabel", "RepoUpgradeOnBoot", "ScaleDownBehavior",
-    "SecurityConfiguration", "ServiceRole", "UnhealthyNodeReplacement",
+    "SecurityConfiguration", "ServiceRole",
 )  # fmt: skip
 _ECHOED_EC2 = (
     "AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups", "Ec2KeyName", "Ec2SubnetId",
@@ -17,7 +18,7 @@ _ECHOED_EC2 = (
 )  # fmt: skip
 
 
-def build_cluster_summary(cluster: Cluster) -> dict[str, Any]:
+def build_cluster_summary(cluster: Cluster, *, now: float) -> dict[str, Any]:
     """Describe a cluster as ListClusters does."""
     return {
         "Id": cluster.id,
@@ -26,23 +27,23 @@ def build_cluster_summary(cluster: Cluster) -> dict[str, Any]:
             "State": cluster.state,
             "StateChangeReason": {"Code": cluster.code, "Message": cluster.message},
             "Timeline": build_timeline(cluster.timeline, "ReadyDateTime"),
+            "ErrorDetails": cluster.error_details or None,
         },
-        "NormalizedInstanceHours": 0,
+        "NormalizedInstanceHours": count_normalized_hours(cluster, now=now),
         "ClusterArn": cluster.arn,
     }
 
 
-def build_cluster(cluster: Cluster) -> dict[str, Any]:
+def build_cluster(cluster: Cluster, *, now: float) -> dict[str, Any]:
     """Describe a cluster as DescribeCluster does."""
     request = cluster.request
     instances = request["Instances"]
-    uses_fleets = bool(instances.get("InstanceFleets"))
     subnets = instances.get("Ec2SubnetIds") or [
         instances[key] for key in ("Ec2SubnetId",) if key in instances
     ]
     zone = (instances.get("Placement") or {}).get("AvailabilityZone")
     return {
-        **build_cluster_summary(cluster),
+        **build_cluster_summary(cluster, now=now),
         **{name: request.get(name) for name in _ECHOED},
         "Ec2InstanceAttributes": {
             **{name: instances.get(name) for name in _ECHOED_EC2},
@@ -52,10 +53,11 @@ def build_cluster(cluster: Cluster) -> dict[str, Any]:
             "RequestedEc2AvailabilityZones": [zone] if zone else [],
             "IamInstanceProfile": request.get("JobFlowRole"),
         },
-        "InstanceCollectionType": "INSTANCE_FLEET" if uses_fleets else "INSTANCE_GROUP",
+        "InstanceCollectionType": "INSTANCE_FLEET" if cluster.uses_fleets else "INSTANCE_GROUP",
         "LogUri": cluster.log_uri,
         "AutoTerminate": not cluster.keep_alive,
         "TerminationProtected": cluster.protected,
+        "UnhealthyNodeReplacement": cluster.unhealthy_node_replacement,
         "VisibleToAllUsers": request.get("VisibleToAllUsers", True),
         "Applications": request.get("Applications", []),
         "Configurations": request.get("Configurations", []),

@@ -56,6 +56,27 @@ class StepState(StrEnum):
         return self in (StepState.PENDING, StepState.CANCEL_PENDING, StepState.RUNNING)
 
 
+class CollectionState(StrEnum):
+    """Where an instance group or an instance fleet is on its way."""
+
+    PROVISIONING = "PROVISIONING"
+    BOOTSTRAPPING = "BOOTSTRAPPING"
+    RUNNING = "RUNNING"
+    RESIZING = "RESIZING"
+    RECONFIGURING = "RECONFIGURING"
+    TERMINATING = "TERMINATING"
+    TERMINATED = "TERMINATED"
+
+
+class InstanceState(StrEnum):
+    """Where an instance is on its way; none is AWAITING_FULFILLMENT, as no Spot request waits here."""
+
+    PROVISIONING = "PROVISIONING"
+    BOOTSTRAPPING = "BOOTSTRAPPING"
+    RUNNING = "RUNNING"
+    TERMINATED = "TERMINATED"
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """Why a cluster ends, and the state that it ends in."""
@@ -73,8 +94,32 @@ INTERNAL_ERROR = Ending(
     "INTERNAL_ERROR", "Failed to provision ec2 instances because of an internal error",
     ClusterState.TERMINATED_WITH_ERRORS,
 )  # fmt: skip
+# EMR's wording of a lost primary node is not public; the code is.
+MASTER_INTERRUPTED = Ending(
+    "INSTANCE_FAILURE", "The master node was terminated: its Spot Instance was interrupted",
+    ClusterState.TERMINATED_WITH_ERRORS,
+)  # fmt: skip
 # EMR's wording of an idle end is not public; the code is the nearest of the API's eight.
 IDLE = Ending("ALL_STEPS_COMPLETED", "Terminated by the auto-termination policy: the cluster was idle")
+
+# What EMR says of groups, fleets and instances that are gone.
+CLUSTER_TERMINATED = "CLUSTER_TERMINATED"
+INSTANCE_FAILURE = "INSTANCE_FAILURE"
+JOB_FLOW_TERMINATED = "Job flow terminated"
+INSTANCE_GONE = "Instance was terminated."
+SPOT_INTERRUPTED = "Spot Instance was terminated: Server.SpotInstanceTermination"
+
+# How EMR words a bootstrap action's failure: the documents quote the first, mrjob's tests both.
+BOOTSTRAP_FAILURE = "BOOTSTRAP_FAILURE"
+ACTION_FAILED = (
+    "On the master instance ({instance}), bootstrap action {number} returned a non-zero return code"
+)
+ACTION_NOT_FETCHED = (
+    "Master instance ({instance}) failed attempting to download bootstrap action {number} file from S3"
+)
+
+GROUP_NOT_MODIFIABLE = "An instance group may only be modified when the job flow is running or waiting"
+MASTER_NOT_MODIFIABLE = "A master instance group may not be modified"
 
 LOST_STEP = "The local EMR was stopped while the step ran"
 RUNNING_STEP = "Running step"

@@ -7,7 +7,7 @@ result's members, or None for an operation without a result, or raises EmrError.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sparkdrop_local.emr.ec2.operations import clusters, instances, policies, steps
+from sparkdrop_local.emr.ec2.operations import clusters, instances, policies, resizing, scaling, steps
 from sparkdrop_local.emr.ec2.registry import Registry
 
 Operation = Callable[[Registry, Mapping[str, Any]], Mapping[str, Any] | None]
@@ -16,6 +16,8 @@ OPERATIONS: Mapping[str, Operation] = {
     **clusters.OPERATIONS,
     **instances.OPERATIONS,
     **policies.OPERATIONS,
+    **resizing.OPERATIONS,
+    **scaling.OPERATIONS,
     **steps.OPERATIONS,
 }
 

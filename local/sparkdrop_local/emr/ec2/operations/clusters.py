@@ -48,7 +48,8 @@ def run_job_flow(registry: Registry, parameters: Mapping[str, Any]) -> dict[str,
 
 def describe_cluster(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Describe a cluster."""
-    return {"Cluster": build_cluster(registry.find_cluster(parameters["ClusterId"]))}
+    cluster = registry.find_cluster(parameters["ClusterId"])
+    return {"Cluster": build_cluster(cluster, now=registry.context.clock.now())}
 
 
 def list_clusters(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +68,8 @@ def list_clusters(registry: Registry, parameters: Mapping[str, Any]) -> dict[str
     page, marker = take_page(
         registry.list_clusters(), parameters.get("Marker"), lambda cluster: cluster.id, matches=matches
     )
-    return {"Clusters": [build_cluster_summary(cluster) for cluster in page], "Marker": marker}
+    now = registry.context.clock.now()
+    return {"Clusters": [build_cluster_summary(cluster, now=now) for cluster in page], "Marker": marker}
 
 
 def modify_cluster(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:

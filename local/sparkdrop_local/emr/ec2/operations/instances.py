@@ -1,61 +1,74 @@
-"""What a cluster would be made of: instance groups, instances and bootstrap actions, as they were asked for.
+"""What a cluster is made of: list instance groups, instance fleets, instances and bootstrap actions."""
 
-No machine is started, so the ids and addresses are made up: the same ones at every call, from the cluster's
-id.
-"""
-
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from sparkdrop_local.emr.ec2.bootstrap import list_actions
+from sparkdrop_local.emr.ec2.instance_views import build_fleet, build_group, build_instance
+from sparkdrop_local.emr.ec2.nodes import Collection
 from sparkdrop_local.emr.ec2.records import Cluster
 from sparkdrop_local.emr.ec2.registry import Registry
-from sparkdrop_local.emr.ec2.views import build_timeline
-from sparkdrop_local.emr.ec2.words import ClusterState
-from sparkdrop_local.emr.errors import invalid_request
+from sparkdrop_local.emr.errors import EmrError, invalid_request
 from sparkdrop_local.emr.paging import take_page
 
-_FLEETS = (
+_EXCLUSIVE = (
     "Instance fleets and instance groups are mutually exclusive. The EMR cluster specified in the request "
-    "uses instance fleets. The {operation} request does not support clusters that use instance fleets."
+    "uses instance {has}. The {operation} operation does not support clusters that use instance {has}."
 )
-_STATES = {
-    ClusterState.STARTING: "PROVISIONING",
-    ClusterState.BOOTSTRAPPING: "BOOTSTRAPPING",
-    ClusterState.RUNNING: "RUNNING",
-    ClusterState.WAITING: "RUNNING",
-    ClusterState.TERMINATING: "TERMINATING",
+_COUNTERPARTS = {
+    "ListInstanceGroups": "ListInstanceFleets",
+    "ListInstanceFleets": "ListInstanceGroups",
+    "AddInstanceGroups": "AddInstanceFleet",
+    "AddInstanceFleet": "AddInstanceGroups",
+    "ModifyInstanceGroups": "ModifyInstanceFleet",
+    "ModifyInstanceFleet": "ModifyInstanceGroups",
 }
-_ENDED = "TERMINATED"
 
 
 def list_instance_groups(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """List a cluster's instance groups."""
     cluster = registry.find_cluster(parameters["ClusterId"])
-    groups = _groups(cluster, "ListInstanceGroups")
-    page, marker = take_page(groups, parameters.get("Marker"), lambda group: str(group["Id"]))
-    return {"InstanceGroups": page, "Marker": marker}
+    page, marker = _list_collections(cluster, parameters, "ListInstanceGroups", fleets=False)
+    return {"InstanceGroups": [build_group(group) for group in page], "Marker": marker}
+
+
+def list_instance_fleets(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """List a cluster's instance fleets."""
+    cluster = registry.find_cluster(parameters["ClusterId"])
+    page, marker = _list_collections(cluster, parameters, "ListInstanceFleets", fleets=True)
+    return {"InstanceFleets": [build_fleet(fleet) for fleet in page], "Marker": marker}
 
 
 def list_instances(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """List a cluster's instances, by group, type of group and state."""
+    """List a cluster's instances, by group or fleet, its type, and their states; those that are gone too."""
     cluster = registry.find_cluster(parameters["ClusterId"])
-    wanted_group, types = parameters.get("InstanceGroupId"), parameters.get("InstanceGroupTypes")
+    identifier = parameters.get("InstanceGroupId") or parameters.get("InstanceFleetId")
+    types = parameters.get("InstanceGroupTypes") or []
+    if fleet_type := parameters.get("InstanceFleetType"):
+        types = [fleet_type]
+    if "InstanceGroupId" in parameters or parameters.get("InstanceGroupTypes"):
+        check_kind(cluster, "ListInstances", fleets=False)
+    if "InstanceFleetId" in parameters or fleet_type:
+        check_kind(cluster, "ListInstances", fleets=True)
+    collections = [find_collection(cluster, identifier)] if identifier else list(cluster.collections.values())
     states = parameters.get("InstanceStates")
     found = [
-        instance
-        for group in _groups(cluster, "ListInstances")
-        if (not wanted_group or group["Id"] == wanted_group)
-        and (not types or group["InstanceGroupType"] in types)
-        for instance in _instances(cluster, group)
-        if not states or instance["Status"]["State"] in states
+        (collection, instance)
+        for collection in collections
+        if not types or collection.role in types
+        for instance in collection.instances.values()
     ]
-    page, marker = take_page(found, parameters.get("Marker"), lambda instance: str(instance["Id"]))
-    return {"Instances": page, "Marker": marker}
+    page, marker = take_page(
+        found,
+        parameters.get("Marker"),
+        lambda pair: pair[1].id,
+        matches=lambda pair: not states or pair[1].state in states,
+    )
+    return {"Instances": [build_instance(*pair) for pair in page], "Marker": marker}
 
 
 def list_bootstrap_actions(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """List a cluster's bootstrap actions, which are on record only: they are written for an EC2 instance."""
+    """List a cluster's bootstrap actions."""
     cluster = registry.find_cluster(parameters["ClusterId"])
     actions = [
         {
@@ -63,83 +76,43 @@ def list_bootstrap_actions(registry: Registry, parameters: Mapping[str, Any]) ->
             "ScriptPath": action["ScriptBootstrapAction"]["Path"],
             "Args": action["ScriptBootstrapAction"].get("Args", []),
         }
-        for action in cluster.request.get("BootstrapActions", [])
+        for action in list_actions(cluster)
     ]
     page, marker = take_page(actions, parameters.get("Marker"), lambda action: str(action["Name"]))
     return {"BootstrapActions": page, "Marker": marker}
 
 
-def _groups(cluster: Cluster, operation: str) -> list[dict[str, Any]]:
-    instances = cluster.request["Instances"]
-    if instances.get("InstanceFleets"):
-        raise invalid_request(_FLEETS.format(operation=operation))
-    groups = []
-    for number, config in enumerate(instances.get("InstanceGroups") or _simple_groups(instances)):
-        state = _STATES.get(cluster.state, _ENDED)
-        is_up = state == "RUNNING"
-        groups.append(
-            {
-                "Id": f"ig-{_made_up(cluster, f'group{number}', 13).upper()}",
-                "Name": config.get("Name") or config["InstanceRole"].title(),
-                "Market": config.get("Market", "ON_DEMAND"),
-                "InstanceGroupType": config["InstanceRole"],
-                "BidPrice": config.get("BidPrice"),
-                "InstanceType": config["InstanceType"],
-                "RequestedInstanceCount": config["InstanceCount"],
-                "RunningInstanceCount": config["InstanceCount"] if is_up else 0,
-                "Status": {
-                    "State": state,
-                    "StateChangeReason": {"Code": "CLUSTER_TERMINATED"} if state == _ENDED else {},
-                    "Timeline": build_timeline(cluster.timeline, "ReadyDateTime"),
-                },
-                "Configurations": config.get("Configurations", []),
-                "EbsBlockDevices": [],
-                "ShrinkPolicy": {},
-            }
-        )
-    return groups
+def check_kind(cluster: Cluster, operation: str, *, fleets: bool) -> None:
+    """Check that a cluster has instance fleets, or instance groups, or raise InvalidRequestException."""
+    if cluster.uses_fleets != fleets:
+        message = _EXCLUSIVE.format(has="fleets" if cluster.uses_fleets else "groups", operation=operation)
+        if operation in _COUNTERPARTS:
+            message += f" Use the {_COUNTERPARTS[operation]} operation instead."
+        raise invalid_request(message)
 
 
-def _simple_groups(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Make groups of the short form: MasterInstanceType, SlaveInstanceType and InstanceCount."""
-    master = instances.get("MasterInstanceType")
-    groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}] if master else []
-    workers = instances.get("InstanceCount", 1) - 1
-    if workers > 0:
-        worker = instances.get("SlaveInstanceType") or master
-        groups.append({"InstanceRole": "CORE", "InstanceType": worker, "InstanceCount": workers})
-    return groups
+def find_collection(cluster: Cluster, identifier: str) -> Collection:
+    """Find an instance group or fleet of a cluster, or raise InvalidRequestException."""
+    if identifier not in cluster.collections:
+        raise _unknown(cluster, identifier)
+    return cluster.collections[identifier]
 
 
-def _instances(cluster: Cluster, group: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    state = group["Status"]["State"]
-    for number in range(group["RequestedInstanceCount"]):
-        name = _made_up(cluster, f"{group['Id']}{number}", 17)
-        yield {
-            "Id": f"ci-{name[:13].upper()}",
-            "Ec2InstanceId": f"i-{name}",
-            "PublicDnsName": "localhost",
-            "PrivateDnsName": "localhost",
-            "PrivateIpAddress": "127.0.0.1",
-            "Status": {
-                # an instance has no state between running and gone
-                "State": _ENDED if state in (_ENDED, "TERMINATING") else state,
-                "StateChangeReason": group["Status"]["StateChangeReason"],
-                "Timeline": group["Status"]["Timeline"],
-            },
-            "InstanceGroupId": group["Id"],
-            "Market": group["Market"],
-            "InstanceType": group["InstanceType"],
-            "EbsVolumes": [],
-        }
+def _list_collections(
+    cluster: Cluster, parameters: Mapping[str, Any], operation: str, *, fleets: bool
+) -> tuple[list[Collection], str | None]:
+    check_kind(cluster, operation, fleets=fleets)
+    return take_page(list(cluster.collections.values()), parameters.get("Marker"), lambda one: one.id)
 
 
-def _made_up(cluster: Cluster, what: str, length: int) -> str:
-    return hashlib.sha256(f"{cluster.id}{what}".encode()).hexdigest()[:length]
+def _unknown(cluster: Cluster, identifier: str) -> EmrError:
+    kind = "fleet" if cluster.uses_fleets else "group"
+    return invalid_request(f"Instance {kind} id '{identifier}' is not valid.")
 
 
 OPERATIONS = {
     "ListInstanceGroups": list_instance_groups,
+    "ListInstanceFleets": list_instance_fleets,
     "ListInstances": list_instances,
     "ListBootstrapActions": list_bootstrap_actions,
 }

@@ -19,12 +19,11 @@ _DEFAULT_ACTION = "TERMINATE_CLUSTER"
 def add_job_flow_steps(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Put steps at the end of a cluster's queue."""
     cluster = registry.find_live_job_flow(parameters["JobFlowId"])
-    active = sum(step.state.is_active for step in cluster.steps.values())
     steps = build_steps(
         parameters["Steps"],
         created=registry.context.clock.now(),
         concurrency=cluster.concurrency,
-        active=active,
+        active=len(cluster.active),
         execution_role=parameters.get("ExecutionRoleArn"),
     )
     registry.add_steps(cluster, steps)
