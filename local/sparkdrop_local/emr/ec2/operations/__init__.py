@@ -7,7 +7,17 @@ result's members, or None for an operation without a result, or raises EmrError.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sparkdrop_local.emr.ec2.operations import clusters, instances, policies, steps
+from sparkdrop_local.emr.ec2.operations import (
+    clusters,
+    instances,
+    job_flows,
+    policies,
+    refusals,
+    releases,
+    security,
+    steps,
+    tags,
+)
 from sparkdrop_local.emr.ec2.registry import Registry
 
 Operation = Callable[[Registry, Mapping[str, Any]], Mapping[str, Any] | None]
@@ -15,8 +25,13 @@ Operation = Callable[[Registry, Mapping[str, Any]], Mapping[str, Any] | None]
 OPERATIONS: Mapping[str, Operation] = {
     **clusters.OPERATIONS,
     **instances.OPERATIONS,
+    **job_flows.OPERATIONS,
     **policies.OPERATIONS,
+    **refusals.OPERATIONS,
+    **releases.OPERATIONS,
+    **security.OPERATIONS,
     **steps.OPERATIONS,
+    **tags.OPERATIONS,
 }
 
 __all__ = ["OPERATIONS", "Operation"]
