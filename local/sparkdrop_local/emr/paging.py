@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from sparkdrop_local.emr.errors import invalid_request
@@ -12,7 +13,7 @@ Item = TypeVar("Item")
 
 
 def take_page(
-    items: Sequence[Item],
+    items: Iterable[Item],
     marker: str | None,
     key: Callable[[Item], str],
     *,
@@ -22,8 +23,8 @@ def take_page(
     """Take the page after a marker.
 
     Args:
-        items: the whole list; what does not match is left out here, since what the marker names may have
-            stopped matching.
+        items: the whole list, read no further than the page ends; what does not match is left out here, since
+            what the marker names may have stopped matching.
         marker: from the page before; None for the first page.
         key: an item's name in the marker.
         matches: whether an item is asked for.
@@ -35,17 +36,24 @@ def take_page(
     Raises:
         EmrError: InvalidRequestException for a marker that this list did not give.
     """
-    start = 0
+    rest = iter(items)
     if marker is not None:
-        names = [key(item) for item in items]
-        try:
-            start = names.index(_decode(marker)) + 1
-        except ValueError as error:
-            raise invalid_request(f"Marker '{marker}' is not valid.") from error
-    rest = [item for item in items[start:] if matches(item)]
-    page = rest[:size]
-    is_last = len(rest) <= size
+        _skip_to(marker, rest, key)
+    # one more than the page holds tells whether there is another page
+    found = list(itertools.islice(filter(matches, rest), size + 1))
+    page = found[:size]
+    is_last = len(found) <= size
     return page, None if is_last else base64.urlsafe_b64encode(key(page[-1]).encode()).decode()
+
+
+def _skip_to(marker: str, items: Iterator[Item], key: Callable[[Item], str]) -> None:
+    """Take from the items all up to the one that the marker names."""
+    try:
+        name = _decode(marker)
+    except ValueError as error:
+        raise invalid_request(f"Marker '{marker}' is not valid.") from error
+    if not any(key(item) == name for item in items):
+        raise invalid_request(f"Marker '{marker}' is not valid.")
 
 
 def _decode(marker: str) -> str:

@@ -1,17 +1,22 @@
-"""EMR's JSON: requests checked against botocore's own model of EMR, answers as its parsers read them."""
+"""AWS's JSON 1.1: bodies read by botocore's own model of a service, answers as its parsers read them.
+
+AWS reads a body in two passes: a value of the wrong type is a SerializationException at once; then all
+members that break a constraint of the model are told in one ValidationException. Members that the model does
+not have are passed over, as are those that are null.
+"""
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
-from botocore.validate import ParamValidator
 
-from sparkdrop_local.emr.errors import validation
+from sparkdrop_local.emr.errors import EmrError, serialization, validation
+from sparkdrop_local.emr.shapes import read_structure
 
 if TYPE_CHECKING:
-    from botocore.model import ServiceModel, Shape
+    from botocore.model import OperationModel, ServiceModel
 
 Json = Any  # what json.loads gives; its shape is botocore's business
 
@@ -22,30 +27,29 @@ def emr_model() -> "ServiceModel":
     return botocore.session.get_session().get_service_model("emr")
 
 
+@functools.cache
+def operation_model(operation: str) -> "OperationModel":
+    """Find an operation of EMR in its model; botocore would build it anew at every call."""
+    return emr_model().operation_model(operation)
+
+
 def parse_request(operation: str, body: bytes) -> dict[str, Any]:
     """Turn a body into an operation's parameters.
 
     Raises:
-        EmrError: SerializationException for what is no JSON object; ValidationException for a member that is
-            missing, has the wrong type or is not one of its enumeration.
+        EmrError: SerializationException for what is no JSON object, or has a value of the wrong type;
+            ValidationException for a member that is missing or breaks a constraint of the model.
     """
-    try:
-        parameters = json.loads(body or b"{}")
-    except ValueError as error:
-        raise validation(f"The request is not JSON: {error}") from error
-    if not isinstance(parameters, dict):
-        raise validation(f"The request is not a JSON object but {type(parameters).__name__}")
-    shape = emr_model().operation_model(operation).input_shape
+    parameters = _load(body)
+    shape = operation_model(operation).input_shape
     if shape is None:
         return {}
-    report = ParamValidator().validate(parameters, shape)
-    if report.has_errors():
-        raise validation(report.generate_report())
-    problems = list(_enum_problems(parameters, shape, ""))
+    problems: list[str] = []
+    read: dict[str, Any] = read_structure(shape, parameters, problems)
     if problems:
         plural = "s" if len(problems) > 1 else ""
         raise validation(f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}")
-    return parameters
+    return read
 
 
 def build_body(result: Mapping[str, Any] | None) -> bytes:
@@ -53,26 +57,38 @@ def build_body(result: Mapping[str, Any] | None) -> bytes:
     return b"" if result is None else json.dumps(_without_none(result)).encode()
 
 
-def build_error(code: str, message: str) -> bytes:
-    """Write an error as JSON 1.1."""
-    return json.dumps({"__type": code, "message": message}).encode()
+def build_error(error: EmrError) -> bytes:
+    """Write an error as JSON 1.1, its message under the name that the error's model gives it.
+
+    InvalidRequestException and InternalServerException have a ``Message``; those that all services share have
+    a ``message``.
+    """
+    is_modelled = error.code in ("InvalidRequestException", "InternalServerException")
+    body = {"__type": error.code, "Message" if is_modelled else "message": error.message}
+    if error.error_code is not None:
+        body["ErrorCode"] = error.error_code
+    return json.dumps(body).encode()
 
 
-def _enum_problems(value: Json, shape: "Shape", path: str) -> Iterator[str]:
-    """Word the members whose value is not in their enumeration: botocore leaves that to the service."""
-    if shape.type_name == "structure":
-        for name, member in shape.members.items():  # type: ignore[attr-defined]  # a StructureShape
-            if value.get(name) is not None:
-                yield from _enum_problems(value[name], member, f"{path}.{name}" if path else name)
-    elif shape.type_name == "list":
-        for number, item in enumerate(value, start=1):
-            yield from _enum_problems(item, shape.member, f"{path}.{number}.member")  # type: ignore[attr-defined]  # a ListShape
-    elif shape.type_name == "string" and shape.enum and value not in shape.enum:  # type: ignore[attr-defined]  # a StringShape
-        allowed = ", ".join(shape.enum)  # type: ignore[attr-defined]  # a StringShape
-        yield (
-            f"Value '{value}' at '{path}' failed to satisfy constraint: "
-            f"Member must satisfy enum value set: [{allowed}]"
-        )
+def internal_error(operation: str, message: str) -> EmrError:
+    """The error of a failure of EMR's own, under the name that the operation's model gives it."""
+    names = [shape.name for shape in operation_model(operation).error_shapes]
+    name = "InternalServerError" if "InternalServerError" in names else "InternalServerException"
+    return EmrError(name, message, 500)
+
+
+def _load(body: bytes) -> dict[str, Any]:
+    try:
+        parameters = json.loads(body or b"{}", parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise serialization(f"The request is not JSON: {error}") from error
+    if not isinstance(parameters, dict):
+        raise serialization(f"The request is not a JSON object but {type(parameters).__name__}")
+    return parameters
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _without_none(value: Json) -> Json:

@@ -15,6 +15,8 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from sparkdrop_local.emr import NO_DELAYS, Delays, EmrApp, EmrSettings
+from tests.local.emr.requests import NEEDED
+from tests.local.emr.responses import PROBLEMS, check_responses
 
 DEADLINE_SECONDS = 60
 RESIZING_SECONDS = 180
@@ -26,7 +28,7 @@ class LocalEmr:
 
     def __init__(self, settings: EmrSettings) -> None:
         self.app = EmrApp(DomainDispatcherApplication(create_backend_app), settings)
-        self.server = make_server("127.0.0.1", 0, self.app, threaded=True)
+        self.server = make_server("127.0.0.1", 0, check_responses(self.app), threaded=True)
         self.endpoint_url = f"http://127.0.0.1:{self.server.server_port}"
         self.app.set_endpoint_url(self.endpoint_url)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -66,7 +68,7 @@ class LocalEmr:
             "KeepJobFlowAliveWhenNoSteps": keep_alive,
             **more.pop("instances", {}),
         }
-        request = {"Name": "test", "LogUri": "s3://logs/emr", "ReleaseLabel": "emr-spark-8.0.0", **more}
+        request = {"Name": "test", "LogUri": "s3://logs/emr", **NEEDED, **more}
         return str(self.client.run_job_flow(Instances=instances, Steps=list(steps), **request)["JobFlowId"])
 
     def add(self, cluster: str, *steps: dict[str, Any]) -> list[str]:
@@ -116,6 +118,14 @@ class LocalEmr:
     def bash(script: str, *, action: str = "CONTINUE", name: str = "step") -> dict[str, Any]:
         """A step that runs a line of bash."""
         return LocalEmr.command("bash", "-c", script, action=action, name=name)
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_as_the_model_has_them() -> Iterator[None]:
+    """Fail the test in which EMR gave an answer that its model does not have."""
+    PROBLEMS.clear()
+    yield
+    assert not PROBLEMS
 
 
 @pytest.fixture(scope="session")

@@ -234,5 +234,5 @@ def test_what_was_asked_for_is_described(emr):
 
 
 def test_every_other_request_goes_to_the_wrapped_app(emr):
-    emr.client.create_security_configuration(Name="other", SecurityConfiguration="{}")
-    assert emr.client.describe_security_configuration(Name="other")["SecurityConfiguration"] == "{}"
+    emr.s3.put_object(Bucket="code", Key="other", Body=b"other")
+    assert emr.s3.get_object(Bucket="code", Key="other")["Body"].read() == b"other"

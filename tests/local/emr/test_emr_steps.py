@@ -229,7 +229,7 @@ def test_closing_stops_every_running_step(make_emr, tmp_path):
     emr.app.close()
     assert not is_alive(int(pid.read_text()))
     with pytest.raises(ClientError, match="shutting down"):
-        emr.client.run_job_flow(Name="late", Instances={"MasterInstanceType": "m5.xlarge"})
+        emr.run()
     emr.close()
 
 
@@ -246,8 +246,7 @@ def test_a_step_starts_within_milliseconds_of_its_submission(emr):
 
 
 def test_a_cluster_without_log_uri_keeps_no_logs(emr):
-    request = {"Name": "quiet", "Instances": {"MasterInstanceType": "m5.xlarge"}}
-    cluster = emr.client.run_job_flow(**request, Steps=[emr.bash("exit 1", action="CONTINUE")])["JobFlowId"]
+    cluster = emr.run(emr.bash("exit 1"), keep_alive=False, LogUri="")
     emr.wait_cluster(cluster, "TERMINATED")
     (step,) = emr.steps(cluster)
     assert "LogFile" not in step["Status"]["FailureDetails"]

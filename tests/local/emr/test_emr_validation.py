@@ -1,17 +1,14 @@
 """Wrong requests, each answered as EMR answers it."""
 
-import http.client
-import json
-
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import Delays
+from tests.local.emr.requests import GROUPS, NEEDED, post
 
 UNKNOWN = "j-UNKNOWN000000"
-GROUPS = {"InstanceGroups": [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}]}
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +37,55 @@ def error_of(call, **parameters) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("operation", "parameters", "code", "message"),
     [
-        ("describe_cluster", {}, "ValidationException", 'Missing required parameter in input: "ClusterId"'),
-        ("describe_cluster", {"ClusterId": 5}, "ValidationException", "Invalid type for parameter ClusterId"),
-        ("run_job_flow", {"Name": "x"}, "ValidationException", '"Instances"'),
+        (
+            "describe_cluster",
+            {},
+            "ValidationException",
+            "Value null at 'clusterId' failed to satisfy constraint: Member must not be null",
+        ),
+        (
+            "describe_cluster",
+            {"ClusterId": 5},
+            "SerializationException",
+            "NUMBER_VALUE can not be converted to a String",
+        ),
+        ("describe_cluster", {"ClusterId": []}, "SerializationException", "Start of list found"),
+        (
+            "modify_cluster",
+            {"ClusterId": "j-1", "StepConcurrencyLevel": 2**31},
+            "SerializationException",
+            "2147483648 can not be converted to an Integer",
+        ),
+        ("run_job_flow", {"Name": "x"}, "ValidationException", "Value null at 'instances'"),
         (
             "run_job_flow",
-            {"Name": "x", "Instances": {}},
+            {"Name": "x" * 257, "Instances": {"MasterInstanceType": ""}},
             "ValidationException",
-            "Specify the cluster's instances",
+            "2 validation errors detected",
+        ),
+        (
+            "describe_cluster",
+            {"ClusterId": "x" * 257},
+            "ValidationException",
+            "at 'clusterId' failed to satisfy constraint: Member must have length less than or equal to 256",
+        ),
+        (
+            "start_session",
+            {"ClusterId": "j-1", "ExecutionRoleArn": "arn:aws:iam::1:user/x"},
+            "ValidationException",
+            "Member must satisfy regular expression pattern: ^arn:",
+        ),
+        (
+            "list_release_labels",
+            {"MaxResults": 101},
+            "ValidationException",
+            "Value '101' at 'maxResults' failed to satisfy constraint: Member must have value less than",
         ),
         (
             "list_clusters",
             {"ClusterStates": ["ALIVE"]},
             "ValidationException",
-            "'ALIVE' at 'ClusterStates.1.member'",
+            "'ALIVE' at 'clusterStates.1.member'",
         ),
         (
             "add_job_flow_steps",
@@ -62,7 +94,7 @@ def error_of(call, **parameters) -> tuple[str, str]:
                 "Steps": [{"Name": "x", "ActionOnFailure": "STOP", "HadoopJarStep": {"Jar": "x"}}],
             },
             "ValidationException",
-            "Value 'STOP' at 'Steps.1.member.ActionOnFailure' failed to satisfy constraint",
+            "Value 'STOP' at 'steps.1.member.actionOnFailure' failed to satisfy constraint",
         ),
         (
             "describe_cluster",
@@ -102,11 +134,10 @@ def test_a_wrong_request_is_refused(unchecked, operation, parameters, code, mess
         ({"StepConcurrencyLevel": 257}, "StepConcurrencyLevel must be between 1 and 256"),
         ({"AutoTerminationPolicy": {"IdleTimeout": 59}}, "IdleTimeout must be between 60 and 604800"),
         ({"LogUri": "file:///tmp/logs"}, "LogUri must be an S3 location"),
-        ({"Instances": GROUPS | {"InstanceFleets": []}}, "mutually exclusive"),
     ],
 )
 def test_a_cluster_beyond_emrs_limits_is_refused(emr, more, message):
-    parameters = {"Name": "x", "Instances": GROUPS} | more
+    parameters = {"Name": "x", "Instances": GROUPS, **NEEDED} | more
     assert message in error_of(emr.client.run_job_flow, **parameters)[1]
 
 
@@ -150,18 +181,14 @@ def test_steps_that_run_at_once_may_not_end_the_cluster(emr):
 def test_groups_of_a_cluster_of_fleets_are_refused(emr):
     fleet = {"InstanceFleetType": "MASTER", "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}]}
     instances = {"InstanceFleets": [fleet | {"TargetOnDemandCapacity": 1}]}
-    cluster = emr.client.run_job_flow(Name="fleets", Instances=instances)["JobFlowId"]
+    cluster = emr.client.run_job_flow(Name="fleets", Instances=instances, **NEEDED)["JobFlowId"]
     assert emr.cluster(cluster)["InstanceCollectionType"] == "INSTANCE_FLEET"
     code, message = error_of(emr.client.list_instance_groups, ClusterId=cluster)
     assert code == "InvalidRequestException"
     assert "ListInstanceGroups operation does not support" in message
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"CreatedAfter": NaN}', b"[" * 100_000])
 def test_a_body_that_is_no_json_object_is_refused(emr, body):
-    connection = http.client.HTTPConnection(emr.endpoint_url.removeprefix("http://"))
-    connection.request("POST", "/", body, {"X-Amz-Target": "ElasticMapReduce.ListClusters"})
-    response = connection.getresponse()
-    assert response.status == 400
-    assert json.loads(response.read())["__type"] == "ValidationException"
-    connection.close()
+    status, answer = post(emr.endpoint_url, "ListClusters", body)
+    assert (status, answer["__type"]) == (400, "SerializationException")

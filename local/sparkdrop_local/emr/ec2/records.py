@@ -66,9 +66,10 @@ class Step:
 
 @dataclass(slots=True, kw_only=True)
 class Cluster:
-    """One cluster; ``request`` is the RunJobFlow that made it. Read and changed under the registry's lock.
+    """One cluster. Read and changed under the registry's lock.
 
     Attributes:
+        request: the RunJobFlow that made it, with its switches as they are now.
         ending: why it is to end, once that is decided.
         idle_timeout: the auto-termination policy, in seconds.
         idle_since: when its last step ended, or when it was ready.

@@ -103,7 +103,7 @@ class Registry:
         """Find a cluster by its id, or raise InvalidRequestException."""
         cluster = self._clusters.get(cluster_id)
         if cluster is None:
-            raise invalid_request(f"Cluster id '{cluster_id}' is not valid.")
+            raise invalid_request(f"Cluster id '{cluster_id}' is not valid.", "NoSuchCluster")
         return cluster
 
     def find_job_flows(self, identifiers: list[str]) -> list[Cluster]:

@@ -1,6 +1,6 @@
-"""EMR on EC2 over HTTP: requests whose ``X-Amz-Target`` names an operation that we know.
+"""EMR on EC2 over HTTP: requests whose ``X-Amz-Target`` names EMR.
 
-EMR's other operations go on to the emulation behind us.
+All of them are answered here: the emulation behind us has none of the operations that we have not.
 """
 
 import logging
@@ -10,10 +10,10 @@ from http import HTTPStatus
 from sparkdrop_local.emr.context import EmrContext
 from sparkdrop_local.emr.ec2.operations import OPERATIONS
 from sparkdrop_local.emr.ec2.registry import Registry
-from sparkdrop_local.emr.errors import EmrError
+from sparkdrop_local.emr.errors import EmrError, unknown_operation
 from sparkdrop_local.emr.http import Request, Response
 from sparkdrop_local.emr.jobs.execution import JobRunner
-from sparkdrop_local.emr.wire import build_body, build_error, parse_request
+from sparkdrop_local.emr.wire import build_body, build_error, internal_error, parse_request
 
 _LOGGER = logging.getLogger(__name__)
 _TARGET_PREFIX = "ElasticMapReduce."
@@ -27,9 +27,8 @@ class Ec2Service:
         self._registry = Registry(context, runner)
 
     def claims(self, request: Request) -> bool:
-        """Whether the request names one of our operations."""
-        target = request.headers.get("x-amz-target", "")
-        return target.startswith(_TARGET_PREFIX) and _operation_of(request) in OPERATIONS
+        """Whether the request names an operation of EMR's."""
+        return request.headers.get("x-amz-target", "").startswith(_TARGET_PREFIX)
 
     def operation(self, request: Request) -> str:
         """The name of the operation, as RunJobFlow."""
@@ -42,7 +41,7 @@ class Ec2Service:
     def refuse(self, request: Request, error: EmrError) -> Response:
         """Answer with an error."""
         del request
-        return _build_response(HTTPStatus(error.status), build_error(error.code, error.message))
+        return _build_response(HTTPStatus(error.status), build_error(error))
 
     def resume(self) -> None:
         """Go on with the clusters of an earlier process."""
@@ -54,15 +53,22 @@ class Ec2Service:
 
     def _answer(self, operation: str, body: bytes) -> tuple[HTTPStatus, bytes]:
         try:
-            parameters = parse_request(operation, body)
-            with self._context.lock:
-                return HTTPStatus.OK, build_body(OPERATIONS[operation](self._registry, parameters))
+            return HTTPStatus.OK, self._run(operation, body)
         except EmrError as error:
-            return HTTPStatus(error.status), build_error(error.code, error.message)
+            return HTTPStatus(error.status), build_error(error)
         except Exception as error:
+            # whatever it is, the client gets an answer that it can read
             _LOGGER.exception("EMR's %s failed", operation)
-            message = f"the local EMR failed: {error!r}"
-            return HTTPStatus.INTERNAL_SERVER_ERROR, build_error("InternalServerException", message)
+            failure = internal_error(operation, f"the local EMR failed: {error!r}")
+            return HTTPStatus(failure.status), build_error(failure)
+
+    def _run(self, operation: str, body: bytes) -> bytes:
+        run = OPERATIONS.get(operation)
+        if run is None:
+            raise unknown_operation(f"EMR has no operation '{operation}'.")
+        parameters = parse_request(operation, body)
+        with self._context.lock:
+            return build_body(run(self._registry, parameters))
 
 
 def _build_response(status: HTTPStatus, body: bytes) -> Response:

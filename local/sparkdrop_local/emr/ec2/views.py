@@ -1,16 +1,17 @@
 """Clusters and steps as EMR's answers describe them. Pure: the caller holds the lock."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sparkdrop_local.emr.ec2.hours import count_normalized_hours
 from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline
+from sparkdrop_local.emr.ec2.releases import find_version
 
 # what a cluster's description repeats of its request, as it was
 _ECHOED = (
-    "AutoScalingRole", "Configurations", "CustomAmiId", "EbsRootVolumeIops", "EbsRootVolumeSize",
-    "EbsRootVolumeThroughput", "ExtendedSupport", "KerberosAttributes", "LogEncryptionKmsKeyId",
-    "MonitoringConfiguration", "OSReleaseLabel", "ReleaseLabel", "RepoUpgradeOnBoot", "ScaleDownBehavior",
-    "SecurityConfiguration", "ServiceRole",
+    "AutoScalingRole", "CustomAmiId", "EbsRootVolumeIops", "EbsRootVolumeSize", "EbsRootVolumeThroughput",
+    "ExtendedSupport", "LogEncryptionKmsKeyId", "MonitoringConfiguration", "OSReleaseLabel", "ReleaseLabel",
+    "RepoUpgradeOnBoot", "SecurityConfiguration", "ServiceRole", "SessionEnabled",
 )  # fmt: skip
 _ECHOED_EC2 = (
     "AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups", "Ec2KeyName", "Ec2SubnetId",
@@ -47,25 +48,43 @@ def build_cluster(cluster: Cluster, *, now: float) -> dict[str, Any]:
         **{name: request.get(name) for name in _ECHOED},
         "Ec2InstanceAttributes": {
             **{name: instances.get(name) for name in _ECHOED_EC2},
-            "Ec2AvailabilityZone": zone,
+            "Ec2AvailabilityZone": zone or f"{cluster.arn.split(':')[3]}a",
             "Ec2SubnetId": subnets[0] if subnets else None,
             "RequestedEc2SubnetIds": subnets,
             "RequestedEc2AvailabilityZones": [zone] if zone else [],
             "IamInstanceProfile": request.get("JobFlowRole"),
         },
         "InstanceCollectionType": "INSTANCE_FLEET" if cluster.uses_fleets else "INSTANCE_GROUP",
+        "KerberosAttributes": _hide_passwords(request.get("KerberosAttributes")),
         "LogUri": cluster.log_uri,
+        "RequestedAmiVersion": request.get("AmiVersion"),
+        "RunningAmiVersion": request.get("AmiVersion"),
+        "ScaleDownBehavior": request.get("ScaleDownBehavior", "TERMINATE_AT_TASK_COMPLETION"),
         "AutoTerminate": not cluster.keep_alive,
         "TerminationProtected": cluster.protected,
         "UnhealthyNodeReplacement": cluster.unhealthy_node_replacement,
         "VisibleToAllUsers": request.get("VisibleToAllUsers", True),
-        "Applications": request.get("Applications", []),
+        "Applications": _build_applications(request),
         "Configurations": request.get("Configurations", []),
         "Tags": [{"Key": key, "Value": value} for key, value in cluster.tags.items()],
         "MasterPublicDnsName": "localhost" if cluster.timeline.ready is not None else None,
         "StepConcurrencyLevel": cluster.concurrency,
         "PlacementGroups": request.get("PlacementGroupConfigs", []),
     }
+
+
+def _build_applications(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Describe the applications, with their versions where those are known; old AMIs call them products."""
+    label = request.get("ReleaseLabel", "")
+    products = [{"Name": name} for name in request.get("SupportedProducts", ())]
+    applications = (*request.get("Applications", ()), *request.get("NewSupportedProducts", ()), *products)
+    return [{"Version": find_version(label, one.get("Name", "")), **one} for one in applications]
+
+
+def _hide_passwords(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if attributes is None:
+        return None
+    return {name: "********" if name.endswith("Password") else value for name, value in attributes.items()}
 
 
 def build_step_summary(cluster: Cluster, step: Step) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from typing import Any
 
 from sparkdrop_local.emr.ec2 import words
 from sparkdrop_local.emr.ec2.operations.policies import check_idle_timeout
+from sparkdrop_local.emr.ec2.operations.requests import check_request
 from sparkdrop_local.emr.ec2.operations.steps import build_steps
+from sparkdrop_local.emr.ec2.operations.tags import check_tags
 from sparkdrop_local.emr.ec2.records import Cluster
 from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.ec2.views import build_cluster, build_cluster_summary
-from sparkdrop_local.emr.errors import invalid_request, validation
+from sparkdrop_local.emr.errors import EmrError, invalid_request, validation
 from sparkdrop_local.emr.paging import take_page
-from sparkdrop_local.emr.storage import is_s3_uri
 
 _MAX_CONCURRENCY = 256
 _MAX_TERMINATED_AT_ONCE = 10
@@ -21,18 +22,15 @@ def run_job_flow(registry: Registry, parameters: Mapping[str, Any]) -> dict[str,
     """Start a cluster."""
     instances = parameters["Instances"]
     concurrency = check_concurrency(parameters.get("StepConcurrencyLevel", 1))
-    if not any(name in instances for name in ("InstanceGroups", "InstanceFleets", "MasterInstanceType")):
-        raise validation(
-            "Specify the cluster's instances: InstanceGroups, InstanceFleets or MasterInstanceType."
-        )
-    if "InstanceGroups" in instances and "InstanceFleets" in instances:
-        raise validation("Instance fleets and instance groups are mutually exclusive.")
-    if (log_uri := parameters.get("LogUri")) and not is_s3_uri(log_uri):
-        raise validation(f"LogUri must be an S3 location, not '{log_uri}'.")
+    check_request(registry, parameters)
     policy = parameters.get("AutoTerminationPolicy")
     # a new cluster has no active steps yet, so its own limit is all there is to check
     steps = build_steps(
-        parameters.get("Steps", []), created=registry.context.clock.now(), concurrency=concurrency, active=0
+        parameters.get("Steps", []),
+        created=registry.context.clock.now(),
+        concurrency=concurrency,
+        active=0,
+        execution_role=parameters.get("StepExecutionRoleArn"),
     )
     cluster = registry.add_cluster(
         parameters,
@@ -40,7 +38,7 @@ def run_job_flow(registry: Registry, parameters: Mapping[str, Any]) -> dict[str,
         protected=instances.get("TerminationProtected", False),
         concurrency=concurrency,
         idle_timeout=check_idle_timeout(policy) if policy else None,
-        tags={tag["Key"]: tag.get("Value", "") for tag in parameters.get("Tags", [])},
+        tags=check_tags(parameters.get("Tags", ())),
         steps=steps,
     )
     return {"JobFlowId": cluster.id, "ClusterArn": cluster.arn}
@@ -61,8 +59,8 @@ def list_clusters(registry: Registry, parameters: Mapping[str, Any]) -> dict[str
         created = cluster.timeline.created
         return (
             (not states or cluster.state in states)
-            and (after is None or created >= float(after))
-            and (before is None or created <= float(before))
+            and (after is None or created >= after)
+            and (before is None or created <= before)
         )
 
     page, marker = take_page(
@@ -73,14 +71,22 @@ def list_clusters(registry: Registry, parameters: Mapping[str, Any]) -> dict[str
 
 
 def modify_cluster(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Change how many steps run at once."""
+    """Change how many steps run at once, and whether support goes on."""
     cluster = registry.find_cluster(parameters["ClusterId"])
     if cluster.state.is_over:
         raise invalid_request(words.MODIFY_TERMINATED)
     if (level := parameters.get("StepConcurrencyLevel")) is not None:
-        cluster.concurrency = check_concurrency(level)
-        registry.change(cluster)
-    return {"StepConcurrencyLevel": cluster.concurrency}
+        try:
+            cluster.concurrency = check_concurrency(level)
+        except EmrError as error:
+            raise invalid_request(error.message) from error
+    if (support := parameters.get("ExtendedSupport")) is not None:
+        cluster.request = {**cluster.request, "ExtendedSupport": support}
+    registry.change(cluster)
+    return {
+        "StepConcurrencyLevel": cluster.concurrency,
+        "ExtendedSupport": cluster.request.get("ExtendedSupport"),
+    }
 
 
 def terminate_job_flows(registry: Registry, parameters: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a cluster is told about its own end, and its tags."""
+"""What a cluster is told about its own end, and other switches of it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +26,20 @@ def set_keep_alive(registry: Registry, parameters: Mapping[str, Any]) -> None:
         registry.change(cluster)
 
 
+def set_visible_to_all_users(registry: Registry, parameters: Mapping[str, Any]) -> None:
+    """Keep whether all users of the account see clusters; here all do."""
+    for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
+        cluster.request = {**cluster.request, "VisibleToAllUsers": parameters["VisibleToAllUsers"]}
+        registry.change(cluster)
+
+
+def set_unhealthy_node_replacement(registry: Registry, parameters: Mapping[str, Any]) -> None:
+    """Keep whether unhealthy nodes are replaced; here none is."""
+    for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
+        cluster.unhealthy_node_replacement = parameters["UnhealthyNodeReplacement"]
+        registry.change(cluster)
+
+
 def put_auto_termination_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Have a cluster end after some idle time."""
     cluster = _find_live(registry, parameters)
@@ -44,23 +58,6 @@ def remove_auto_termination_policy(registry: Registry, parameters: Mapping[str, 
     """Have a cluster stay however long it is idle."""
     cluster = _find_live(registry, parameters)
     cluster.idle_timeout = None
-    registry.change(cluster)
-    return {}
-
-
-def add_tags(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Add tags, or give them new values."""
-    cluster = registry.find_cluster(parameters["ResourceId"])
-    cluster.tags.update({tag["Key"]: tag.get("Value", "") for tag in parameters["Tags"]})
-    registry.change(cluster)
-    return {}
-
-
-def remove_tags(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Remove tags by their keys; those that are not there do not matter."""
-    cluster = registry.find_cluster(parameters["ResourceId"])
-    for key in parameters["TagKeys"]:
-        cluster.tags.pop(key, None)
     registry.change(cluster)
     return {}
 
@@ -87,6 +84,6 @@ OPERATIONS = {
     "PutAutoTerminationPolicy": put_auto_termination_policy,
     "GetAutoTerminationPolicy": get_auto_termination_policy,
     "RemoveAutoTerminationPolicy": remove_auto_termination_policy,
-    "AddTags": add_tags,
-    "RemoveTags": remove_tags,
+    "SetVisibleToAllUsers": set_visible_to_all_users,
+    "SetUnhealthyNodeReplacement": set_unhealthy_node_replacement,
 }

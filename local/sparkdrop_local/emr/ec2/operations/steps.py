@@ -75,12 +75,14 @@ def list_steps(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, A
     """List steps, 50 a page: newest first, unless they are asked for by id or state."""
     cluster = registry.find_cluster(parameters["ClusterId"])
     identifiers, states = parameters.get("StepIds"), parameters.get("StepStates")
+    if identifiers and states:
+        raise invalid_request("Cannot specify both StepIds and StepStates.")
     if identifiers and len(identifiers) > _MAX_STEP_IDS:
         raise invalid_request(f"At most {_MAX_STEP_IDS} StepIds can be asked for at once.")
     found = (
         [registry.find_step(cluster, identifier) for identifier in identifiers]
         if identifiers
-        else list(reversed(cluster.steps.values()))
+        else reversed(cluster.steps.values())
     )
     page, marker = take_page(
         found,
@@ -99,7 +101,9 @@ def describe_step(registry: Registry, parameters: Mapping[str, Any]) -> dict[str
 
 def cancel_steps(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Cancel steps that wait or run."""
-    (cluster,) = registry.find_job_flows([parameters["ClusterId"]])
+    cluster = registry.find_cluster(parameters["ClusterId"])
+    if len(parameters["StepIds"]) > words.MAX_ACTIVE_STEPS:
+        raise invalid_request(f"At most {words.MAX_ACTIVE_STEPS} steps can be cancelled at once.")
     force = parameters.get("StepCancellationOption") == "TERMINATE_PROCESS"
     answers = [_cancel(registry, cluster, identifier, force=force) for identifier in parameters["StepIds"]]
     registry.change(cluster)
