@@ -9,6 +9,7 @@ from sparkdrop_local.emr.context import EmrContext
 from sparkdrop_local.emr.ec2.service import Ec2Service
 from sparkdrop_local.emr.http import Service, read_body, read_head
 from sparkdrop_local.emr.jobs.execution import JobRunner
+from sparkdrop_local.emr.serverless.service import ServerlessService
 from sparkdrop_local.emr.settings import EmrSettings
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ class EmrApp:
         self._closed = False
         self.context = EmrContext.open(settings)
         runner = JobRunner(self.context)
-        self._services: tuple[Service, ...] = (Ec2Service(self.context, runner),)
+        # closed in this order: job runs are waited for one by one, then whatever else the runner has
+        self._services: tuple[Service, ...] = (
+            ServerlessService(self.context, runner),
+            Ec2Service(self.context, runner),
+        )
 
     def set_endpoint_url(self, endpoint_url: str) -> None:
         """Tell where S3 answers, once the server's port is known and before the first cluster."""

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sparkdrop_local.emr.errors import invalid_request
+from sparkdrop_local.emr.errors import EmrError, invalid_request
 
 PAGE_SIZE = 50
 Item = TypeVar("Item")
@@ -18,6 +18,7 @@ def take_page(
     *,
     matches: Callable[[Item], bool] = lambda _: True,
     size: int = PAGE_SIZE,
+    refuse: Callable[[str], EmrError] = invalid_request,
 ) -> tuple[list[Item], str | None]:
     """Take the page after a marker.
 
@@ -28,12 +29,13 @@ def take_page(
         key: an item's name in the marker.
         matches: whether an item is asked for.
         size: the most items of a page.
+        refuse: makes the error of a marker that this list did not give.
 
     Returns:
         The items, and the marker of the next page; None when this is the last.
 
     Raises:
-        EmrError: InvalidRequestException for a marker that this list did not give.
+        EmrError: by ``refuse``.
     """
     start = 0
     if marker is not None:
@@ -41,7 +43,7 @@ def take_page(
         try:
             start = names.index(_decode(marker)) + 1
         except ValueError as error:
-            raise invalid_request(f"Marker '{marker}' is not valid.") from error
+            raise refuse(f"Marker '{marker}' is not valid.") from error
     rest = [item for item in items[start:] if matches(item)]
     page = rest[:size]
     is_last = len(rest) <= size

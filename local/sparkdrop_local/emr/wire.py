@@ -2,12 +2,13 @@
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.validate import ParamValidator
 
+from sparkdrop_local.emr.constraints import find_problems
 from sparkdrop_local.emr.errors import validation
 
 if TYPE_CHECKING:
@@ -38,14 +39,23 @@ def parse_request(operation: str, body: bytes) -> dict[str, Any]:
     shape = emr_model().operation_model(operation).input_shape
     if shape is None:
         return {}
+    check_parameters(parameters, shape)
+    return parameters
+
+
+def check_parameters(parameters: Mapping[str, Any], shape: "Shape") -> None:
+    """Check an operation's parameters against its input.
+
+    Raises:
+        EmrError: ValidationException, with all that is wrong.
+    """
     report = ParamValidator().validate(parameters, shape)
     if report.has_errors():
         raise validation(report.generate_report())
-    problems = list(_enum_problems(parameters, shape, ""))
+    problems = list(find_problems(parameters, shape))
     if problems:
         plural = "s" if len(problems) > 1 else ""
         raise validation(f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}")
-    return parameters
 
 
 def build_body(result: Mapping[str, Any] | None) -> bytes:
@@ -56,23 +66,6 @@ def build_body(result: Mapping[str, Any] | None) -> bytes:
 def build_error(code: str, message: str) -> bytes:
     """Write an error as JSON 1.1."""
     return json.dumps({"__type": code, "message": message}).encode()
-
-
-def _enum_problems(value: Json, shape: "Shape", path: str) -> Iterator[str]:
-    """Word the members whose value is not in their enumeration: botocore leaves that to the service."""
-    if shape.type_name == "structure":
-        for name, member in shape.members.items():  # type: ignore[attr-defined]  # a StructureShape
-            if value.get(name) is not None:
-                yield from _enum_problems(value[name], member, f"{path}.{name}" if path else name)
-    elif shape.type_name == "list":
-        for number, item in enumerate(value, start=1):
-            yield from _enum_problems(item, shape.member, f"{path}.{number}.member")  # type: ignore[attr-defined]  # a ListShape
-    elif shape.type_name == "string" and shape.enum and value not in shape.enum:  # type: ignore[attr-defined]  # a StringShape
-        allowed = ", ".join(shape.enum)  # type: ignore[attr-defined]  # a StringShape
-        yield (
-            f"Value '{value}' at '{path}' failed to satisfy constraint: "
-            f"Member must satisfy enum value set: [{allowed}]"
-        )
 
 
 def _without_none(value: Json) -> Json:

@@ -1,12 +1,12 @@
 """What the local EMR remembers of a cluster and its steps."""
 
-import random
 import string
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from sparkdrop_local.emr.ec2.words import ClusterState, Ending, StepState
+from sparkdrop_local.emr.ids import make_name
 from sparkdrop_local.emr.jobs.task import Failure
 
 _ID_CHARACTERS = string.ascii_uppercase + string.digits
@@ -14,7 +14,7 @@ _ID_CHARACTERS = string.ascii_uppercase + string.digits
 
 def make_id(prefix: str) -> str:
     """Make an id as EMR's look: a prefix and 13 capitals and digits."""
-    return prefix + "".join(random.choices(_ID_CHARACTERS, k=13))  # noqa: S311 - a name, not a secret
+    return make_name(prefix, _ID_CHARACTERS, 13)
 
 
 @dataclass(slots=True)
