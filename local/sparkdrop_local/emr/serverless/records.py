@@ -112,7 +112,7 @@ class JobRun:
         return sum(attempt.seconds for attempt in self.attempts)
 
     def may_retry(self, now: float) -> bool:
-        """Whether its policy has another attempt after one that failed.
+        """Whether its policy has another attempt after the latest one, which fails now.
 
         A BATCH run has one attempt unless it asks for more. A STREAMING run is tried again and again, until
         it has failed too often within an hour:
@@ -121,10 +121,10 @@ class JobRun:
         policy = self.request.get("retryPolicy") or {}
         if self.mode == "BATCH":
             return self.attempt.number < int(policy.get("maxAttempts") or 1)
-        failed = sum(
+        before = sum(
             attempt.state is RunState.FAILED and attempt.updated > now - _HOUR for attempt in self.attempts
         )
-        return failed < int(policy.get("maxFailedAttemptsPerHour") or DEFAULT_FAILED_ATTEMPTS_PER_HOUR)
+        return before + 1 < int(policy.get("maxFailedAttemptsPerHour") or DEFAULT_FAILED_ATTEMPTS_PER_HOUR)
 
     def to_record(self) -> dict[str, Any]:
         """Write it as JSON holds it."""

@@ -48,11 +48,12 @@ def list_job_runs(registry: Registry, parameters: Mapping[str, Any]) -> dict[str
     after, before = parameters.get("createdAtAfter"), parameters.get("createdAtBefore")
 
     def matches(run: JobRun) -> bool:
+        created = round(run.created, 3)  # as it is told, so that a client may ask with what it was told
         return (
             (not states or run.state in states)
             and (mode is None or run.mode == mode)
-            and (after is None or run.created >= after.timestamp())
-            and (before is None or run.created <= before.timestamp())
+            and (after is None or created >= after.timestamp())
+            and (before is None or created <= before.timestamp())
         )
 
     page, token = take_page(
