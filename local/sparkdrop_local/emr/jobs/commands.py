@@ -134,7 +134,7 @@ def parse_submission(arguments: Sequence[str]) -> SparkSubmission:
     Raises:
         CommandError: an option that spark-submit does not know, or no program.
     """
-    pairs, rest = split_options(list(arguments))
+    pairs, rest = _split_options(list(arguments))
     if not rest:
         raise CommandError(
             "Unknown Error.", "spark-submit: missing application resource: name the program after the options"
@@ -170,12 +170,8 @@ def parse_submission(arguments: Sequence[str]) -> SparkSubmission:
     )
 
 
-def split_options(arguments: list[str]) -> tuple[list[tuple[str, str | None]], list[str]]:
-    """Part spark-submit's own options from the program and its arguments, as its parser does.
-
-    Raises:
-        CommandError: an option that spark-submit does not know, or one without its value.
-    """
+def _split_options(arguments: list[str]) -> tuple[list[tuple[str, str | None]], list[str]]:
+    """Part spark-submit's own options from the program and its arguments, as its parser does."""
     pairs: list[tuple[str, str | None]] = []
     position = 0
     while position < len(arguments):

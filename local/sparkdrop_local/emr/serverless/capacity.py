@@ -5,11 +5,9 @@ https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/jobs-spark.html#
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
-
-from sparkdrop_local.emr.jobs.commands import CommandError, split_options
 
 _DEFAULT_CORES = "4"
 _DEFAULT_MEMORY = "14g"
@@ -20,7 +18,10 @@ _LEAST_OVERHEAD_GB = 384 / 1024
 _NUMBER = re.compile(r"\d+")
 _SPARK_SIZE = re.compile(r"(?P<number>\d+)(?P<unit>[kmgt]?)b?", re.IGNORECASE)
 _GB_OF_UNIT = {"k": 1 / 1024**2, "": 1 / 1024, "m": 1 / 1024, "g": 1.0, "t": 1024.0}
-_OPTION_CONF = {
+_CONF_OPTIONS = ("--conf", "-c")
+# spark-submit's options that are settings, by those settings
+_SETTING_OPTIONS = {
+    **dict.fromkeys(_CONF_OPTIONS, ""),
     "--driver-cores": "spark.driver.cores",
     "--driver-memory": "spark.driver.memory",
     "--executor-cores": "spark.executor.cores",
@@ -99,22 +100,24 @@ def sum_initial(initial: Mapping[str, Any]) -> Resources:
     return total
 
 
-def read_conf(defaults: Mapping[str, str], parameters: Iterable[str]) -> dict[str, str]:
-    """Collect the Spark settings of a job run: the defaults, then its sparkSubmitParameters.
+def read_conf(defaults: Mapping[str, str], parameters: Sequence[str]) -> dict[str, str]:
+    """Collect the Spark settings of a job run: the defaults, then those of its sparkSubmitParameters.
 
-    What makes no command is left out: the job run itself will tell of it.
+    Of parameters that make no command, what can be read is read: the job run itself will tell of the rest.
     """
     conf = dict(defaults)
-    try:
-        pairs, _ = split_options(list(parameters))
-    except CommandError:
-        return conf
-    for name, value in pairs:
-        if name == "--conf":
-            key, _, text = (value or "").partition("=")
+    words = iter(parameters)
+    for word in words:
+        name, separator, value = word.partition("=")
+        if name not in _SETTING_OPTIONS:
+            continue
+        if not separator:
+            value = next(words, "")
+        if name in _CONF_OPTIONS:
+            key, _, text = value.partition("=")
             conf[key.strip()] = text
-        elif name in _OPTION_CONF:
-            conf[_OPTION_CONF[name]] = value or ""
+        else:
+            conf[_SETTING_OPTIONS[name]] = value
     return conf
 
 

@@ -21,6 +21,7 @@ from sparkdrop_local.emr.serverless.tasks import build_task, plan_run
 from sparkdrop_local.emr.serverless.words import ApplicationState, RunState
 
 _MINUTE = 60
+_PORT_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Lifecycle:
         on_retry: Callable[[JobRun], None],
     ) -> None:
         self._clock = context.clock
+        self._storage = context.storage
         self._delays = context.settings.delays
         self._runner = runner
         self._on_application = on_application
@@ -183,7 +185,7 @@ class Lifecycle:
         )
 
     def _schedule(self, application: Application, run: JobRun, _life: _Life) -> bool:
-        missing = plan_run(application, run).find_missing(application.request.get("maximumCapacity"))
+        missing = plan_run(run).find_missing(application.request.get("maximumCapacity"))
         if missing:
             message = words.LAST_EXCEPTIONS.format(
                 message=words.OVER_CAPACITY.format(limits=", ".join(missing))
@@ -197,7 +199,9 @@ class Lifecycle:
         """Start a run's process, once there is room for it in the application."""
         if not self._is_due(life, run.attempt.updated + self._delays.job_run):
             return False
-        room = plan_run(application, run).fit(application.used, application.request.get("maximumCapacity"))
+        if not self._storage.is_reachable:  # after a restart, until the server has its port
+            return self._is_due(life, self._clock.now() + _PORT_SECONDS)
+        room = plan_run(run).fit(application.used, application.request.get("maximumCapacity"))
         if room is None:
             return False
         run.held, run.workers = room

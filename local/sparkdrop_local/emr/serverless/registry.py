@@ -171,7 +171,8 @@ class Registry:
         for _, record in self.context.store.load(_APPLICATION):
             self._index(Application.from_record(record))
         for _, record in self.context.store.load(_RUN):
-            self._index(JobRun.from_record(record))
+            if record["application_id"] in self._applications:
+                self._index(JobRun.from_record(record))
         for application in self._applications.values():
             self.lifecycle.resume(application)
 

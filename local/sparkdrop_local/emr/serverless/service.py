@@ -30,18 +30,27 @@ class ServerlessService:
         """Whether the request is signed for EMR Serverless."""
         return request.signed_for == SERVICE
 
+    def operation(self, request: Request) -> str:
+        """The name of the operation, as StartJobRun; nothing for what is none."""
+        found = find_operation(request)
+        return found[0] if found else ""
+
     def answer(self, request: Request) -> Response:
         """Answer with the operation's result, or with EMR Serverless's error."""
-        headers = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid.uuid4())}
         try:
-            return Response(HTTPStatus.OK, self._run(request), headers)
+            return Response(HTTPStatus.OK, self._run(request), _build_headers())
         except EmrError as error:
-            code, message, status = error.code, error.message, HTTPStatus(error.status)
+            return self.refuse(request, error)
         except Exception as error:
             _LOGGER.exception("EMR Serverless failed at %s %s", request.method, request.path)
-            code, message = "InternalServerException", f"the local EMR failed: {error!r}"
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-        return Response(status, build_error(message), {**headers, "x-amzn-ErrorType": code})
+            message = f"the local EMR failed: {error!r}"
+            return self.refuse(request, EmrError("InternalServerException", message, 500))
+
+    def refuse(self, request: Request, error: EmrError) -> Response:
+        """Answer with an error."""
+        del request
+        headers = {**_build_headers(), "x-amzn-ErrorType": error.code}
+        return Response(HTTPStatus(error.status), build_error(error.message), headers)
 
     def close(self) -> None:
         """Stop every job run."""
@@ -57,3 +66,7 @@ class ServerlessService:
         parameters = parse_request(operation, in_path, request)
         with self._context.lock:
             return build_body(OPERATIONS[operation](self._registry, parameters))
+
+
+def _build_headers() -> dict[str, str]:
+    return {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid.uuid4())}

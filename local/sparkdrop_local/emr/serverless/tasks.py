@@ -1,6 +1,5 @@
 """What a job run runs as: its task for a process, with EMR Serverless's places of logs."""
 
-import dataclasses
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -18,26 +17,24 @@ def build_task(application: Application, run: JobRun) -> JobTask:
     """Build the task of a job run's latest attempt."""
     driver = run.request["jobDriver"]["sparkSubmit"]
     names = (run.request.get("name"), run.id, application.request.get("name"), application.id)
-    task = JobTask(
+    return JobTask(
         folder=f"{application.id}/{run.id}/{run.attempt.number}",
         names=tuple(name for name in names if name),
         line=f"spark-submit {driver.get('sparkSubmitParameters', '')} {driver['entryPoint']}",
         build_command=lambda: _build_command(driver),
         log_uris=_log_uris(run),
         configurations=_configurations(run),
+        environment={
+            key.removeprefix(_DRIVER_ENVIRONMENT): value
+            for key, value in _read_conf(run).items()
+            if key.startswith(_DRIVER_ENVIRONMENT)
+        },
     )
-    environment = {
-        key.removeprefix(_DRIVER_ENVIRONMENT): value
-        for key, value in _read_conf(task, driver).items()
-        if key.startswith(_DRIVER_ENVIRONMENT)
-    }
-    return dataclasses.replace(task, environment=environment)
 
 
-def plan_run(application: Application, run: JobRun) -> Workers:
+def plan_run(run: JobRun) -> Workers:
     """Plan the workers of a job run."""
-    driver = run.request["jobDriver"]["sparkSubmit"]
-    return plan_workers(_read_conf(build_task(application, run), driver))
+    return plan_workers(_read_conf(run))
 
 
 def _build_command(driver: Mapping[str, Any]) -> Command:
@@ -48,12 +45,17 @@ def _build_command(driver: Mapping[str, Any]) -> Command:
     return parse_submission([*parameters, driver["entryPoint"], *(driver.get("entryPointArguments") or ())])
 
 
-def _read_conf(task: JobTask, driver: Mapping[str, Any]) -> dict[str, str]:
+def _read_conf(run: JobRun) -> dict[str, str]:
+    """Collect the Spark settings of a job run, those of its application first."""
+    defaults: dict[str, str] = {}
+    for configuration in _configurations(run):
+        if configuration["Classification"] == "spark-defaults":
+            defaults |= configuration["Properties"]
     try:
-        parameters = shlex.split(driver.get("sparkSubmitParameters") or "")
+        parameters = shlex.split(run.request["jobDriver"]["sparkSubmit"].get("sparkSubmitParameters") or "")
     except ValueError:  # the run itself will tell of it
         parameters = []
-    return read_conf(task.spark_defaults(), parameters)
+    return read_conf(defaults, parameters)
 
 
 def _log_uris(run: JobRun) -> dict[str, str]:
