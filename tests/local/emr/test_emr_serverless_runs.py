@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import NO_DELAYS, Delays
+from tests.local.emr.answers import check_answers
 from tests.local.emr.fake_spark import make_fake_spark
 
 RELEASE = "emr-7.13.0"
@@ -20,6 +21,7 @@ class Serverless:
     def __init__(self, emr):
         self.emr = emr
         self.client = emr.make_client("emr-serverless")
+        check_answers(self.client)
 
     def create(self, **more):
         return self.client.create_application(**{"releaseLabel": RELEASE, "type": "SPARK", **more})[
