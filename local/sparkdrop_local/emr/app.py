@@ -32,15 +32,16 @@ class EmrApp:
         self._closed = False
         self.context = EmrContext.open(settings)
         runner = JobRunner(self.context)
+        self._serverless = ServerlessService(self.context, runner)
         # closed in this order: job runs are waited for one by one, then whatever else the runner has
-        self._services: tuple[Service, ...] = (
-            ServerlessService(self.context, runner),
-            Ec2Service(self.context, runner),
-        )
+        self._services: tuple[Service, ...] = (self._serverless, Ec2Service(self.context, runner))
+        if settings.endpoint_url is not None:
+            self._serverless.resume()
 
     def set_endpoint_url(self, endpoint_url: str) -> None:
         """Tell where S3 answers, once the server's port is known and before the first cluster."""
         self.context.storage.set_endpoint_url(endpoint_url)
+        self._serverless.resume()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request of one of our services, or hand it on."""

@@ -21,7 +21,6 @@ from sparkdrop_local.emr.serverless.tasks import build_task, plan_run
 from sparkdrop_local.emr.serverless.words import ApplicationState, RunState
 
 _MINUTE = 60
-_PORT_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -54,7 +53,6 @@ class Lifecycle:
         on_retry: Callable[[JobRun], None],
     ) -> None:
         self._clock = context.clock
-        self._storage = context.storage
         self._delays = context.settings.delays
         self._runner = runner
         self._on_application = on_application
@@ -199,8 +197,6 @@ class Lifecycle:
         """Start a run's process, once there is room for it in the application."""
         if not self._is_due(life, run.attempt.updated + self._delays.job_run):
             return False
-        if not self._storage.is_reachable:  # after a restart, until the server has its port
-            return self._is_due(life, self._clock.now() + _PORT_SECONDS)
         room = plan_run(run).fit(application.used, application.request.get("maximumCapacity"))
         if room is None:
             return False

@@ -42,6 +42,8 @@ class Registry:
         self._applications: dict[str, Application] = {}
         # what was answered to which client token; of job runs, each application has its own
         self._tokens: dict[tuple[str, str], Application | JobRun] = {}
+        # of an earlier process, not taken up yet
+        self._left: list[Application] = []
         self._closed = False
         with context.lock:
             self._load()
@@ -140,6 +142,13 @@ class Registry:
         kind = _APPLICATION if isinstance(resource, Application) else _RUN
         self.context.store.put(kind, resource.id, resource.to_record())
 
+    def resume(self) -> None:
+        """Take up the applications of an earlier process: job runs may start, so S3 has to be there."""
+        with self.context.lock:
+            left, self._left = self._left, []
+            for application in left:
+                self.lifecycle.resume(application)
+
     def close(self) -> None:
         """Stop what runs, and wait until it has stopped."""
         with self.context.lock:
@@ -167,14 +176,13 @@ class Registry:
             self._tokens[resource.application_id, resource.token[0]] = resource
 
     def _load(self) -> None:
-        """Take up what an earlier process knew."""
+        """Read what an earlier process knew."""
         for _, record in self.context.store.load(_APPLICATION):
             self._index(Application.from_record(record))
         for _, record in self.context.store.load(_RUN):
             if record["application_id"] in self._applications:
                 self._index(JobRun.from_record(record))
-        for application in self._applications.values():
-            self.lifecycle.resume(application)
+        self._left = list(self._applications.values())
 
     def _arn(self, identifier: str) -> str:
         settings = self.context.settings

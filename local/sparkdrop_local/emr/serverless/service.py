@@ -52,6 +52,10 @@ class ServerlessService:
         headers = {**_build_headers(), "x-amzn-ErrorType": error.code}
         return Response(HTTPStatus(error.status), build_error(error.message), headers)
 
+    def resume(self) -> None:
+        """Go on with the applications of an earlier process; idempotent."""
+        self._registry.resume()
+
     def close(self) -> None:
         """Stop every job run."""
         self._registry.close()
