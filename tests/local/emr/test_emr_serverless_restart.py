@@ -37,8 +37,9 @@ def serve(make_emr, tmp_path):
 
 
 def start(emr, client, application, script, **more):
-    emr.s3.put_object(Bucket="code", Key="job.sh", Body=script.encode())
-    driver = {"sparkSubmit": {"entryPoint": "s3://code/job.sh"}}
+    key = f"{abs(hash(script))}.sh"  # a run downloads it when it likes: no other run's may take its place
+    emr.s3.put_object(Bucket="code", Key=key, Body=script.encode())
+    driver = {"sparkSubmit": {"entryPoint": f"s3://code/{key}"}}
     return client.start_job_run(applicationId=application, executionRoleArn=ROLE, jobDriver=driver, **more)[
         "jobRunId"
     ]
@@ -82,7 +83,6 @@ def test_after_a_kill_all_is_known_and_what_ran_has_failed_or_runs_again(serve, 
     copy_state(tmp_path / "state.sqlite", tmp_path / "left.sqlite")
 
     later, again = serve("after", tmp_path / "left.sqlite")
-    later.s3.put_object(Bucket="code", Key="job.sh", Body=b"true")
     go.touch()
     assert read(again, application, done) == before
     found = read(again, application, lost)
