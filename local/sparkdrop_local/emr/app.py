@@ -15,6 +15,7 @@ from sparkdrop_local.emr.errors import EmrError
 from sparkdrop_local.emr.faults import Fault, FaultKind
 from sparkdrop_local.emr.http import Request, Response, Service, read_body, read_head
 from sparkdrop_local.emr.jobs.execution import JobRunner
+from sparkdrop_local.emr.serverless.service import ServerlessService
 from sparkdrop_local.emr.settings import EmrSettings
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ class EmrApp:
         self.context = EmrContext.open(settings)
         self._admin = AdminService(self.context)
         self._runner = JobRunner(self.context)
-        self._services: tuple[Service, ...] = (Ec2Service(self.context, self._runner),)
+        # closed in this order: job runs are waited for one by one, then whatever else the runner has
+        self._services: tuple[Service, ...] = (
+            ServerlessService(self.context, self._runner),
+            Ec2Service(self.context, self._runner),
+        )
         if settings.endpoint_url is not None:
             self._resume()
 

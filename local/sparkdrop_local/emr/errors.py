@@ -37,3 +37,18 @@ def serialization(message: str) -> EmrError:
 def unknown_operation(message: str) -> EmrError:
     """The error of an operation that the service does not have."""
     return EmrError("UnknownOperationException", message)
+
+
+def not_found(message: str) -> EmrError:
+    """The error of EMR Serverless for an application, a job run or a session that is not there."""
+    return EmrError("ResourceNotFoundException", message, 404)
+
+
+def conflict(message: str) -> EmrError:
+    """The error of EMR Serverless for a client token that was used for another request."""
+    return EmrError("ConflictException", message, 409)
+
+
+def shutting_down() -> EmrError:
+    """The error of an EMR that is closed."""
+    return EmrError("InternalServerException", "this local EMR is shutting down", 500)

@@ -95,13 +95,15 @@ def _make_list(shape: "ListShape") -> Reader:
 
 
 def _make_map(shape: "MapShape") -> Reader:
-    member = functools.cache(lambda: _reader(shape.value))
+    name, member = (functools.cache(lambda part=part: _reader(part)) for part in (shape.key, shape.value))
+    check = _length_check(shape)
 
     def read(value: Value, path: str, problems: list[str]) -> Value:
         if not isinstance(value, dict):
             raise _unexpected(value, "map")
+        check(value, len(value), path, problems)
         return {
-            key: member()(item, f"{path}.{key}.member", problems)
+            name()(key, f"{path}.{key}.key", problems): member()(item, f"{path}.{key}.member", problems)
             for key, item in value.items()
             if item is not None
         }

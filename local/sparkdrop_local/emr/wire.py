@@ -16,7 +16,7 @@ from sparkdrop_local.emr.errors import EmrError, serialization, validation
 from sparkdrop_local.emr.shapes import read_structure
 
 if TYPE_CHECKING:
-    from botocore.model import OperationModel, ServiceModel
+    from botocore.model import OperationModel, ServiceModel, Shape
 
 Json = Any  # what json.loads gives; its shape is botocore's business
 
@@ -44,6 +44,16 @@ def parse_request(operation: str, body: bytes) -> dict[str, Any]:
     shape = operation_model(operation).input_shape
     if shape is None:
         return {}
+    return read_parameters(parameters, shape)
+
+
+def read_parameters(parameters: Mapping[str, Any], shape: "Shape") -> dict[str, Any]:
+    """Read an operation's parameters by its input, without what the model does not have.
+
+    Raises:
+        EmrError: SerializationException for a value of the wrong type; ValidationException with all else that
+            is wrong.
+    """
     problems: list[str] = []
     read: dict[str, Any] = read_structure(shape, parameters, problems)
     if problems:

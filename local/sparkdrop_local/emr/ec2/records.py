@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import string
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from sparkdrop_local.emr.ec2.words import ClusterState, Ending, StepState
+from sparkdrop_local.emr.ids import make_name
 from sparkdrop_local.emr.jobs.task import Failure
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _OWN_RECORDS = ("steps", "active", "collections")
 
 def make_id(prefix: str) -> str:
     """Make an id as EMR's look: a prefix and 13 capitals and digits."""
-    return prefix + "".join(random.choices(_ID_CHARACTERS, k=13))  # noqa: S311 - a name, not a secret
+    return make_name(prefix, _ID_CHARACTERS, 13)
 
 
 @dataclass(slots=True)

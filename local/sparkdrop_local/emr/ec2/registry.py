@@ -14,7 +14,7 @@ from sparkdrop_local.emr.ec2.provisioning import build_collections
 from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline, make_id
 from sparkdrop_local.emr.ec2.scaling import check_managed_scaling, check_scaling_policies
 from sparkdrop_local.emr.ec2.words import MODIFY_TERMINATED, UNKNOWN_JOB_FLOW, USER_REQUEST, Ending
-from sparkdrop_local.emr.errors import EmrError, invalid_request, validation
+from sparkdrop_local.emr.errors import invalid_request, shutting_down, validation
 from sparkdrop_local.emr.jobs.execution import JobRunner
 
 _LOGGER = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Registry:
             EmrError: this EMR is closed; or ValidationException, for instances and policies that EMR refuses.
         """
         if self._closed:
-            raise EmrError("InternalServerException", "this local EMR is shutting down", 500)
+            raise shutting_down()
         identifier = make_id("j-")
         settings = self.context.settings
         now = self.context.clock.now()
