@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import psutil
 from sparkdrop_local import boot, processes
 from sparkdrop_local.demo_data import prepare
 from sparkdrop_local.display import Progress, stderr
+from sparkdrop_local.guard import Guard
 from sparkdrop_local.system import LocalSystem, LocalSystemError, load_system
 
 if TYPE_CHECKING:
@@ -79,13 +78,15 @@ def run_system(home: Path, cache: Path) -> Iterator[Running]:
             f"AWS alone is up in {home}, and the demo needs Airflow: stop it with `sparkdrop local down`"
         )
     began = time.monotonic()
-    with _Guard() as guard, ThreadPoolExecutor(1) as pool:
+    guards: dict[str, Guard] = {}
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(1) as pool:
         data = pool.submit(prepare, cache)
         show = Progress(quiet=False)
 
         def report(system: LocalSystem) -> None:
-            if is_ours:
-                guard.watch(system.system_id)
+            if is_ours and system.system_id not in guards:
+                # should the demo be killed
+                guards[system.system_id] = stack.enter_context(Guard(system.system_id))
             show(system)
 
         try:
@@ -122,23 +123,3 @@ def _find_launched(home: Path) -> list[psutil.Process]:
             if {"sparkdrop_local", "up", str(home)} <= set(child.cmdline()):
                 found.append(child)
     return found
-
-
-class _Guard:
-    """Stops the demo's system should the demo be killed: the supervisor's guard, held by this process."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def watch(self, system_id: str) -> None:
-        """Begin to guard; once is enough."""
-        if self._process is None:
-            command = [sys.executable, "-m", "sparkdrop_local.guard", system_id]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-
-    def __enter__(self) -> _Guard:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.communicate()  # closes its input, which it waits for

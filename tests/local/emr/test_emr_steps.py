@@ -116,6 +116,26 @@ def test_logs_follow_a_step_at_emrs_pace(late):
     assert late.log(cluster, step, "stdout") == "out\n"
 
 
+def test_logs_of_a_step_that_runs_are_brought_as_far_as_they_are(late, tmp_path):
+    said, go = tmp_path / "said", tmp_path / "go"
+    wait = f"touch {said}; until [ -e {go} ]; do sleep 0.01; done"
+    cluster = late.run(late.bash(f"echo one; {wait}; echo two"))
+    (step,) = (step["Id"] for step in late.steps(cluster))
+    late.until(said.exists)
+    for _ in range(2):
+        late.step_clock(300)
+        late.until(lambda: has_logs(late, cluster, step))
+        assert late.log(cluster, step, "stdout") == "one\n"
+        late.s3.delete_object(Bucket="logs", Key=f"emr/{cluster}/steps/{step}/stdout.gz")
+    go.touch()
+    late.wait_step(cluster, step, "COMPLETED")
+    late.step_clock(299)
+    assert not has_logs(late, cluster, step)
+    late.step_clock(1)
+    late.until(lambda: has_logs(late, cluster, step))
+    assert late.log(cluster, step, "stdout") == "one\ntwo\n"
+
+
 def test_slow_logs_are_slower_by_what_was_ordered(late):
     late.app.context.faults.add(Fault(kind=FaultKind.SLOW_LOGS, match="slow", seconds=100))
     cluster = late.run(late.bash("true", name="slow"), late.bash("true"))

@@ -167,8 +167,10 @@ class JobRun(threading.Thread):
         """Run the job to its end and report how it went, whatever happens."""
         logs = JobLogs(self._folder / "logs", self._task.log_uris)
         try:
-            outcome = self._run(logs)
-            self._shared.uploads.add(logs, self._task.names)
+            try:
+                outcome = self._run(logs)
+            finally:
+                self._shared.uploads.add(logs, self._task.names)
         except Exception as error:  # noqa: BLE001 - a thread's last line of defence: the job must end in a state
             outcome = Outcome(JobState.FAILED, Failure(UNKNOWN, f"the local EMR failed: {error!r}", None))
         if self._killer is not None:
@@ -213,6 +215,7 @@ class JobRun(threading.Thread):
         if process is None:
             return _CANCELLED
         bound(process.pid, self._settings.step_memory_bytes)
+        self._shared.uploads.follow(logs)
         with self._shared.memory.watching(self._mark, process.pid, self._stop_excess):
             # not reaped yet: until the group is down, its number cannot be another's
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

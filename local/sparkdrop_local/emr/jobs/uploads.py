@@ -1,6 +1,7 @@
 """Jobs' logs on their way to S3: at once, or as late as EMR brings them."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,9 @@ class LogUploads:
     """The logs that are due later. Thread-safe.
 
     A job's logs are due ``Delays.logs`` seconds of EMR's clock after its end, and a fault of the kind
-    SLOW_LOGS adds its own seconds to that.
+    SLOW_LOGS adds its own seconds to that. Those of a job that runs are brought as often, as far as they are,
+    as EMR does every five minutes:
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-debugging.html
     """
 
     def __init__(self, context: EmrContext) -> None:
@@ -28,6 +31,13 @@ class LogUploads:
         self._closed = False
         # a timer holds the lock over all records, and an upload is a request: it needs a thread of its own
         self._uploader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emr-logs")
+
+    def follow(self, logs: JobLogs) -> None:
+        """Bring the logs of a job that runs time and again, where logs are not brought at once."""
+        delay = self._context.settings.delays.logs
+        if delay > 0:
+            with self._context.lock:
+                self._pending[logs] = self._call_after(delay, lambda: self._bring_and_follow(logs))
 
     def add(self, logs: JobLogs, names: tuple[str, ...]) -> None:
         """Upload the logs of a job that has ended, before this returns where they are not due later.
@@ -41,9 +51,10 @@ class LogUploads:
         delay = context.settings.delays.logs + (fault.seconds if fault else 0)
         if delay > 0:
             with context.lock:
+                if (followed := self._pending.pop(logs, None)) is not None:
+                    followed.cancel()
                 if not self._closed:
-                    due = context.clock.now() + delay
-                    self._pending[logs] = context.clock.call_at(due, lambda: self._hand_over(logs))
+                    self._pending[logs] = self._call_after(delay, lambda: self._hand_over(logs))
                     return
         logs.upload(context.storage)
 
@@ -55,6 +66,13 @@ class LogUploads:
                 timer.cancel()
                 self._hand_over(logs)
         self._uploader.shutdown()
+
+    def _call_after(self, seconds: float, callback: Callable[[], None]) -> "Timer":
+        return self._context.clock.call_at(self._context.clock.now() + seconds, callback)
+
+    def _bring_and_follow(self, logs: JobLogs) -> None:
+        self._hand_over(logs)
+        self.follow(logs)
 
     def _hand_over(self, logs: JobLogs) -> None:
         del self._pending[logs]
