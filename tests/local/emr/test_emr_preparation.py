@@ -186,3 +186,11 @@ def test_a_script_without_a_first_line_is_run_by_sh_and_one_of_the_machine_where
         "plain x\n",
         "local x\n",
     ]
+
+
+def test_a_script_has_the_aws_cli_and_reaches_this_s3_by_it(emr):
+    emr.s3.put_object(Bucket="code", Key="note.txt", Body=b"noted")
+    cluster = emr.run(emr.bash("aws s3 cp s3://code/note.txt -"))
+    emr.until(lambda: emr.states(cluster) == ["COMPLETED"])
+    (step,) = emr.steps(cluster)
+    assert emr.log(cluster, step["Id"], "stdout") == "noted"
