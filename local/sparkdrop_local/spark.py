@@ -36,7 +36,8 @@ _QUIET_FLAGS = ("-Xlog:disable", "-Xlog:all=error:stderr")
 _COLLECTOR = re.compile(r"-XX:\+Use\w+GC$")
 _SUBMIT_CLASS = "org.apache.spark.deploy.SparkSubmit"
 _STDERR_VARIABLE = "SPARKDROP_STEP_STDERR"
-# PythonRunner merges the driver's two outputs into one; this parts them again, as YARN's containers do.
+# PythonRunner merges the driver's two outputs into stdout, on EMR too; this parts them again, so that a
+# traceback is where a failure's cause is looked for, and stdout is what the program printed.
 _DRIVER_PYTHON = """#!/bin/sh
 if [ -n "$SPARKDROP_STEP_STDERR" ]; then exec 2>>"$SPARKDROP_STEP_STDERR"; fi
 exec "{python}" "$@"

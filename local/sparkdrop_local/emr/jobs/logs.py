@@ -1,6 +1,9 @@
-"""A job's logs: four files while it runs, and their gzip under LogUri when it ends.
+"""A job's logs: files while it runs, and their gzip under LogUri when it ends.
 
-The places: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-web-log-files.html
+``controller`` is EMR's own account of the process, and ``syslog`` what Hadoop logs for a custom JAR.
+``stdout`` and ``stderr`` are the process's; in Spark's cluster mode that is YARN's client, and the driver has
+its container's logs (``yarn``). Unlike on EMR, a Python driver's stderr is not mixed into its stdout. Places:
+https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-web-log-files.html
 """
 
 import gzip

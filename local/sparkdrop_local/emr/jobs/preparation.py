@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -81,7 +82,7 @@ class Preparation:
                 found = [*self._prepare_script(command.uri, work), *command.arguments]
             case PlainCommand():
                 found = list(command.arguments)
-        environment |= self._script_environment_if_any(task, work)
+        environment |= self._script_environment_if_any(task, work, environment["PATH"])
         if shutil.which(found[0], path=environment.get("PATH")) is None:
             raise CommandError("Unknown Error.", f'{_NO_COMMAND} "{found[0]}": no such file or directory')
         return Prepared(found, environment, work)
@@ -114,8 +115,11 @@ class Preparation:
 
     def _environment(self, task: JobTask, work: Path) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        # EMR's machines have the AWS CLI: where it is installed with us, it is found last
+        path = f"{passed_on.get('PATH', os.defpath)}{os.pathsep}{Path(sys.executable).parent}"
         return {
             **passed_on,
+            "PATH": path,
             **self._storage.environment(),
             "TMPDIR": str(work / "tmp"),
             **task.environment,
@@ -127,11 +131,11 @@ class Preparation:
                 self._runtime = find_runtime()
             return self._runtime
 
-    def _script_environment_if_any(self, task: JobTask, work: Path) -> dict[str, str]:
+    def _script_environment_if_any(self, task: JobTask, work: Path, path: str) -> dict[str, str]:
         """Let a plain command use Spark itself, where that is complete; others need none."""
         try:
             job = self._spark_job(task, work)
         except SparkdropError:
             return {}
-        environment = job.script_environment()
-        return {**environment, "PATH": f"{write_shims(job)}{os.pathsep}{environment['PATH']}"}
+        places = (write_shims(job), job.runtime.jdk.home / "bin", job.runtime.home / "bin", path)
+        return {**job.script_environment(), "PATH": os.pathsep.join(map(str, places))}
