@@ -37,6 +37,8 @@ class EventPublisher:
     def __init__(self, storage: "Storage") -> None:
         self._storage = storage
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._reachable = threading.Event()
+        storage.when_reachable(self._reachable.set)
         self._thread = threading.Thread(target=self._run, name="emr-events", daemon=True)
         self._thread.start()
 
@@ -47,9 +49,12 @@ class EventPublisher:
     def close(self) -> None:
         """Tell what is left, and end."""
         self._queue.put(None)
+        self._reachable.set()
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
+        # what became of an earlier process's steps is known before the endpoint is
+        self._reachable.wait()
         going = True
         while going:
             events = [self._queue.get()]

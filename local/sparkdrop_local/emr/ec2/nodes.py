@@ -98,6 +98,11 @@ class Collection:
         """The units that are asked for, of both markets."""
         return sum(self.targets.values())
 
+    @property
+    def latest(self) -> float:
+        """The time of its last change."""
+        return max([self.since, *(one.timeline.latest for one in self.instances.values())])
+
     def alive(self) -> list[Instance]:
         """List the instances that are not gone."""
         return [one for one in self.instances.values() if one.state is not InstanceState.TERMINATED]

@@ -32,6 +32,11 @@ class Timeline:
     ready: float | None = None
     ended: float | None = None
 
+    @property
+    def latest(self) -> float:
+        """The last of its times."""
+        return self.ended or self.ready or self.created
+
 
 @dataclass(slots=True, kw_only=True)
 class Step:
@@ -136,6 +141,13 @@ class Cluster:
             if collection.role == "MASTER":
                 return next(iter(collection.instances.values()), None)
         return None
+
+    @property
+    def latest(self) -> float:
+        """The time of its last change."""
+        steps = (step.timeline.latest for step in self.steps.values())
+        collections = (collection.latest for collection in self.collections.values())
+        return max(self.since, self.timeline.latest, *steps, *collections)
 
     @property
     def configurations(self) -> list[Mapping[str, Any]]:

@@ -160,6 +160,9 @@ class Registry:
         for identifier, record in store.load(_COLLECTION):
             cluster = self._clusters[record.pop("cluster")]
             cluster.collections[identifier] = Collection.from_record(record)
+        # a clock that ran faster than the machine's must not go back
+        latest = max((cluster.latest for cluster in self._clusters.values()), default=0)
+        self.context.clock.step(max(latest - self.context.clock.now(), 0))
         for cluster in list(self._clusters.values()):
             if not cluster.state.is_final:
                 _LOGGER.info("cluster %s of an earlier process goes on", cluster.id)
