@@ -74,6 +74,11 @@ def test_a_shrinking_group_loses_whom_it_is_told_to(slow):
     slow.step_clock(RESIZING_SECONDS)
     assert left() == before[3:]
     assert groups_of(slow, cluster)[1]["RequestedInstanceCount"] == 1
+    change = {"InstanceGroupId": core, "InstanceCount": 1, "EC2InstanceIdsToTerminate": before[3:]}
+    slow.client.modify_instance_groups(ClusterId=cluster, InstanceGroups=[change])
+    slow.step_clock(RESIZING_SECONDS)
+    (replaced,) = left()
+    assert replaced not in before
 
 
 def test_a_group_is_configured_anew(slow):
