@@ -52,7 +52,9 @@ def test_groups_and_instances_go_their_clusters_way(slow):
         assert one["Status"]["StateChangeReason"] == {
             "Code": "CLUSTER_TERMINATED", "Message": "Job flow terminated",
         }  # fmt: skip
-    timeline = instances_of(slow, cluster)[0]["Status"]["Timeline"]
+    gone = instances_of(slow, cluster)[0]["Status"]
+    assert (gone["State"], gone["StateChangeReason"]["Code"]) == ("TERMINATED", "CLUSTER_TERMINATED")
+    timeline = gone["Timeline"]
     assert timeline["CreationDateTime"] < timeline["ReadyDateTime"] < timeline["EndDateTime"]
 
 
@@ -119,6 +121,15 @@ def test_what_a_cluster_is_not_made_of_is_refused(stepped):
     code, _ = error_of(client.modify_instance_fleet, ClusterId=fleets, InstanceFleet=change)
     assert code == "InvalidRequestException"
     added = client.add_instance_groups(JobFlowId=groups, InstanceGroups=[group("TASK", 0)])
+    for count in (-1, 5_000):
+        resize = {"InstanceGroupId": added["InstanceGroupIds"][0], "InstanceCount": count}
+        code, message = error_of(client.modify_instance_groups, InstanceGroups=[resize])
+        assert (code, f"must not be {count}" in message) == ("ValidationException", True)
+    task = client.add_instance_fleet(ClusterId=fleets, InstanceFleet=fleet("TASK", 1, 0))["InstanceFleetId"]
+    change = {"InstanceFleetId": task, "TargetOnDemandCapacity": 5_000}
+    code, message = error_of(client.modify_instance_fleet, ClusterId=fleets, InstanceFleet=change)
+    assert (code, "At most 4000 instances" in message) == ("ValidationException", True)
+    assert fleets_of(stepped, fleets)[1]["TargetOnDemandCapacity"] == 1
     client.terminate_job_flows(JobFlowIds=[groups, fleets])
     resize = {"InstanceGroupId": added["InstanceGroupIds"][0], "InstanceCount": 2}
     assert error_of(client.modify_instance_groups, InstanceGroups=[resize]) == (

@@ -1,6 +1,9 @@
 """Instance groups and fleets of a cluster that is up: resized, configured anew, lost to the Spot market."""
 
 from sparkdrop_local.emr import Delays
+from sparkdrop_local.emr.ec2.provisioning import build_collections
+from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline
+from sparkdrop_local.emr.ec2.steps import build_task
 from sparkdrop_local.emr.faults import Fault, FaultKind
 from tests.local.emr.hardware import (
     fleet,
@@ -74,6 +77,11 @@ def test_a_shrinking_group_loses_whom_it_is_told_to(slow):
     slow.step_clock(RESIZING_SECONDS)
     assert left() == before[3:]
     assert groups_of(slow, cluster)[1]["RequestedInstanceCount"] == 1
+    change = {"InstanceGroupId": core, "InstanceCount": 1, "EC2InstanceIdsToTerminate": before[3:]}
+    slow.client.modify_instance_groups(ClusterId=cluster, InstanceGroups=[change])
+    slow.step_clock(RESIZING_SECONDS)
+    (replaced,) = left()
+    assert replaced not in before
 
 
 def test_a_group_is_configured_anew(slow):
@@ -141,3 +149,31 @@ def test_a_resize_goes_on_after_a_restart(make_emr, tmp_path):
         emr.close()
         if again is not None:
             again.close()
+
+
+def test_a_step_is_configured_as_its_cluster_and_then_its_primary_node():
+    own, masters, cores = (
+        [{"Classification": "spark-defaults", "Properties": {"spark.a": text, f"spark.{text}": text}}]
+        for text in ("own", "masters", "cores")
+    )
+    groups = [group("MASTER", 1, Configurations=masters), group("CORE", 1, Configurations=cores)]
+    instances = {"InstanceGroups": groups}
+    cluster = Cluster(
+        request={"Name": "any", "Instances": instances, "Configurations": own},
+        arn="arn",
+        id="j-1",
+        keep_alive=True,
+        protected=False,
+        concurrency=1,
+        idle_timeout=None,
+        tags={},
+        timeline=Timeline(0.0),
+        collections={one.id: one for one in build_collections(instances, now=0.0)},
+    )
+    jar = {"Jar": "command-runner.jar", "Args": ["true"]}
+    step = Step(name="any", config=jar, action_on_failure="CONTINUE", timeline=Timeline(0.0))
+    assert build_task(cluster, step).spark_defaults() == {
+        "spark.a": "masters",
+        "spark.own": "own",
+        "spark.masters": "masters",
+    }

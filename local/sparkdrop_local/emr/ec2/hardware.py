@@ -4,6 +4,7 @@ Everything here runs under the registry's lock.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sparkdrop_local.emr.clock import Clock
@@ -95,14 +96,10 @@ class Hardware:
         Raises:
             EmrError: ValidationException for more instances than EMR provisions; nothing has changed then.
         """
-        before, collection.targets = collection.targets, dict(targets)
-        try:
-            missing = build_missing(collection, now=self._clock.now())
-        except Exception:
-            collection.targets = before
-            raise
         gone = [one.id for one in collection.staying() if one.ec2_id in leaving]
-        collection.leaving += gone
+        wanted = replace(collection, targets=dict(targets), leaving=[*collection.leaving, *gone])
+        missing = build_missing(wanted, now=self._clock.now())
+        collection.targets, collection.leaving = wanted.targets, wanted.leaving
         protected = (collection.shrink_policy.get("InstanceResizePolicy") or {}).get(
             "InstancesToProtect"
         ) or ()

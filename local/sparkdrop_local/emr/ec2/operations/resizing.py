@@ -1,12 +1,20 @@
 """Instance groups and fleets of a cluster that is up: add, resize, configure anew."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sparkdrop_local.emr.ec2 import words
 from sparkdrop_local.emr.ec2.nodes import ON_DEMAND, SPOT, Collection
 from sparkdrop_local.emr.ec2.operations.instances import check_kind, find_collection
-from sparkdrop_local.emr.ec2.provisioning import build_fleet, build_group, check_roles, check_targets
+from sparkdrop_local.emr.ec2.provisioning import (
+    MAX_INSTANCES,
+    build_fleet,
+    build_group,
+    build_missing,
+    check_roles,
+    check_targets,
+)
 from sparkdrop_local.emr.ec2.records import Cluster
 from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.ec2.scaling import check_scaling_policies
@@ -73,7 +81,10 @@ def modify_instance_fleet(registry: Registry, parameters: Mapping[str, Any]) -> 
     }
     check_targets(fleet.role, targets)
     kept = ("ResizeSpecifications", "InstanceTypeConfigs", "Context")
-    fleet.config = {**fleet.config, **{name: config[name] for name in kept if config.get(name)}}
+    asked = {**fleet.config, **{name: config[name] for name in kept if config.get(name)}}
+    # refused before anything has changed
+    build_missing(replace(fleet, config=asked, targets=targets), now=registry.context.clock.now())
+    fleet.config = asked
     registry.hardware.resize(cluster, fleet, targets)
     registry.hardware.keep(cluster, fleet)
     registry.change(cluster)
@@ -97,7 +108,8 @@ def _check_change(cluster: Cluster, group: Collection, config: Mapping[str, Any]
     resizes = config.get("InstanceCount") is not None or config.get("EC2InstanceIdsToTerminate")
     if group.role == "MASTER" and resizes:
         raise validation(words.MASTER_NOT_MODIFIABLE)
-    if (count := config.get("InstanceCount")) is not None and count < (1 if group.role == "CORE" else 0):
+    fewest, count = 1 if group.role == "CORE" else 0, config.get("InstanceCount")
+    if count is not None and not fewest <= count <= MAX_INSTANCES:
         raise validation(f"Instance count of the {group.role.lower()} instance group must not be {count}.")
     known = {one.ec2_id for one in group.staying()}
     policy = config.get("ShrinkPolicy") or {}
