@@ -37,7 +37,8 @@ SCALING = {
 
 def groups(emr: Any) -> tuple[str, str]:
     """Run a cluster of two groups; give its id and that of its core group."""
-    cluster = wait(emr, instances={"InstanceGroups": [MASTER, WORKERS]})
+    role = "EMR_AutoScaling_DefaultRole"
+    cluster = wait(emr, instances={"InstanceGroups": [MASTER, WORKERS]}, AutoScalingRole=role)
     found = emr.client.list_instance_groups(ClusterId=cluster)["InstanceGroups"]
     return cluster, next(str(one["Id"]) for one in found if one["InstanceGroupType"] == "CORE")
 
