@@ -73,6 +73,7 @@ check: $(INSTALLED) check-locks check-npm check-web ## look for faults without r
 	$(BIN)/yamllint --strict include/emr_configs infra/settings tests/infra/settings
 	$(BIN)/python -m sparkdrop.configs include/emr_configs/schema.json --check
 	$(BIN)/python -m infra.settings.reference docs/infra.md --check
+	$(BIN)/python -m tests.local.emr.operations_table local/sparkdrop_local/emr/README.md --check
 
 # AWS ---------------------------------------------------------------------------------------------------------
 
@@ -103,9 +104,10 @@ bench: $(INSTALLED) spark ## measure, beside a stock DAG
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: docs
-docs: $(INSTALLED) ## write what is generated: the pipeline files' schema, the settings' reference
+docs: $(INSTALLED) ## write what is generated: the pipeline files' schema, the settings' reference, EMR's table
 	$(BIN)/python -m sparkdrop.configs include/emr_configs/schema.json
 	$(BIN)/python -m infra.settings.reference docs/infra.md
+	$(BIN)/python -m tests.local.emr.operations_table local/sparkdrop_local/emr/README.md
 
 .PHONY: fmt
 fmt: $(INSTALLED) $(WEB_TOOLS) ## format, and mend what the linter can mend

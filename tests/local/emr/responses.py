@@ -68,7 +68,9 @@ def check_body(model: Any, status: int, body: bytes) -> list[str]:
     errors = {shape.name: shape for shape in model.service_model.error_shapes}
     if code not in errors:
         return [] if code in _SHARED else [f"{code} is no error of the service"]
-    members = {name: value for name, value in answer.items() if name not in ("__type", "code")}
+    # botocore finds the message of an error without members too
+    extra = {"__type", "code"} if errors[code].members else {"__type", "code", "message"}
+    members = {name: value for name, value in answer.items() if name not in extra}
     return list(check(errors[code], members, code))
 
 

@@ -1,0 +1,82 @@
+"""The table of EMR's operations in the README of the local EMR, made of the cases that prove it.
+
+``python -m tests.local.emr.operations_table FILE`` writes it between the file's two marks; with ``--check``
+it only compares.
+"""
+
+import argparse
+import importlib.util
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.local.emr import cases_ec2, cases_instances
+from tests.local.emr.cases import Case
+
+BEGIN, END = "<!-- operations -->", "<!-- /operations -->"
+_SERVERLESS = "tests.local.emr.cases_serverless"
+_TITLES = {"emr": "EMR on EC2", "emr-serverless": "EMR Serverless"}
+_VERDICTS = ("behaves", "accepts", "refuses")
+
+assert cases_instances  # its import adds to the cases
+
+
+def load_cases() -> list[Case]:
+    """Load all cases, by service and operation."""
+    cases = list(cases_ec2.CASES)
+    if importlib.util.find_spec(_SERVERLESS) is not None:
+        cases += importlib.import_module(_SERVERLESS).CASES
+    return sorted(cases, key=lambda case: (case.service, case.operation))
+
+
+def render_table(cases: Sequence[Case]) -> str:
+    """Render the totals, and a table for each service, as Markdown."""
+    return "\n".join([*_render_totals(cases), *_render_services(cases)])
+
+
+def _render_totals(cases: Sequence[Case]) -> Iterator[str]:
+    yield from ("| | operations | behaves | accepts | refuses |", "| --- | --- | --- | --- | --- |")
+    for service in _services(cases):
+        verdicts = Counter(case.verdict for case in cases if case.service == service)
+        counts = " | ".join(str(verdicts[verdict]) for verdict in _VERDICTS)
+        yield f"| {_TITLES[service]} | {verdicts.total()} | {counts} |"
+
+
+def _render_services(cases: Sequence[Case]) -> Iterator[str]:
+    for service in _services(cases):
+        yield from ("", f"### {_TITLES[service]}", "", "| operation | verdict | |", "| --- | --- | --- |")
+        for case in cases:
+            if case.service == service:
+                yield f"| {case.operation} | {case.verdict} | {case.note.replace('|', '&#124;')} |"
+
+
+def _services(cases: Sequence[Case]) -> list[str]:
+    return [service for service in _TITLES if any(case.service == service for case in cases)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check the table; 1 says that it has drifted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.local.emr.operations_table", description=main.__doc__
+    )
+    parser.add_argument("page", type=Path, help="the page with the two marks")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    options = parser.parse_args(arguments)
+    text = options.page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        sys.stderr.write(f"error: {options.page} lacks the marks {BEGIN} and {END}\n")
+        return 1
+    page = f"{before}{begin}\n{render_table(load_cases())}\n{end}{after}"
+    if not options.check:
+        options.page.write_text(page, encoding="utf-8")
+    elif page != text:
+        sys.stderr.write(f"error: {options.page} is not what the cases prove: run `make docs`\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
