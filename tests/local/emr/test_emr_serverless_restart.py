@@ -114,7 +114,7 @@ def test_an_application_is_idle_since_its_last_run_over_a_restart_too(serve, tmp
     later, again = serve("after", tmp_path / "left.sqlite", clock_rate=0)
     later.step_clock(ended + 5_990 - later.app.context.clock.now())
     assert again.get_application(applicationId=application)["application"]["state"] == "STARTED"
-    later.step_clock(10)
+    later.step_clock(11)
     assert again.get_application(applicationId=application)["application"]["state"] == "STOPPED"
 
 
