@@ -18,13 +18,14 @@ def serve(make_emr, tmp_path):
     """Make a local EMR with a state file and a Spark that is a script; all are closed at the end."""
     spark, made = make_fake_spark(tmp_path), []
 
-    def make(name, state_file):
+    def make(name, state_file, **settings):
         emr = make_emr(
             scratch_dir=tmp_path / name,
             state_file=state_file,
             spark=spark,
             delays=NO_DELAYS,
             stop_grace_seconds=0.5,
+            **settings,
         )
         client = emr.make_client("emr-serverless")
         made.append((emr, client))
@@ -97,6 +98,24 @@ def test_after_a_kill_all_is_known_and_what_ran_has_failed_or_runs_again(serve, 
     request = {"releaseLabel": "emr-7.13.0", "type": "SPARK", "clientToken": "app", "tags": {"a": "b"}}
     same = again.create_application(**request, schedulerConfiguration={"maxConcurrentRuns": 3})
     assert same["applicationId"] == application
+
+
+def test_an_application_is_idle_since_its_last_run_over_a_restart_too(serve, tmp_path):
+    emr, client = serve("before", tmp_path / "state.sqlite", clock_rate=0)
+    application = create(emr, client, autoStopConfiguration={"enabled": True, "idleTimeoutMinutes": 100})
+    go = tmp_path / "go"
+    run = start(emr, client, application, f"until [ -e {go} ]; do sleep 0.02; done")
+    emr.step_clock(600)
+    go.touch()
+    emr.until(lambda: read(client, application, run)["state"] == "SUCCESS")
+    ended = read(client, application, run)["endedAt"].timestamp()
+    copy_state(tmp_path / "state.sqlite", tmp_path / "left.sqlite")
+
+    later, again = serve("after", tmp_path / "left.sqlite", clock_rate=0)
+    later.step_clock(ended + 5_990 - later.app.context.clock.now())
+    assert again.get_application(applicationId=application)["application"]["state"] == "STARTED"
+    later.step_clock(11)
+    assert again.get_application(applicationId=application)["application"]["state"] == "STOPPED"
 
 
 def test_closing_stops_every_job_run_and_takes_no_more(serve, tmp_path):
