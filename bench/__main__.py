@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import api, idle, intake, latency, parse, synth
+from bench import api, emr, idle, intake, latency, parse, synth
 from bench.conditions import describe_conditions, read_conditions
 from bench.figures import replace_block
 
@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "intake": lambda _: intake.measure(),
         "synth": lambda _: synth.measure(),
         "api": lambda _: api.measure(),
+        "emr": lambda _: emr.measure(),
     }
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(benches)}; all when left out")
