@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.local.emr.requests import NEEDED
+
 
 def group(role: str, count: int, market: str = "ON_DEMAND", **more: Any) -> dict:
     return {
@@ -29,7 +31,7 @@ def run_groups(emr: Any, *groups: dict, **more: Any) -> str:
 
 def run_fleets(emr: Any, *fleets: dict, keep_alive: bool = True) -> str:
     instances = {"InstanceFleets": list(fleets), "KeepJobFlowAliveWhenNoSteps": keep_alive}
-    return emr.client.run_job_flow(Name="fleets", Instances=instances)["JobFlowId"]
+    return emr.client.run_job_flow(Name="fleets", Instances=instances, **NEEDED)["JobFlowId"]
 
 
 def groups_of(emr: Any, cluster: str) -> list[dict]:

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from tests.local.emr.requests import NEEDED
+
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 
 
@@ -133,7 +135,9 @@ def test_a_resize_of_a_group_is_told(stepped, follow):
 def test_a_fleet_that_comes_up_is_told(stepped, follow):
     types = [{"InstanceType": "m5.xlarge"}]
     fleet = {"InstanceFleetType": "MASTER", "TargetOnDemandCapacity": 1, "InstanceTypeConfigs": types}
-    cluster = stepped.client.run_job_flow(Name="fleets", Instances={"InstanceFleets": [fleet]})["JobFlowId"]
+    cluster = stepped.client.run_job_flow(Name="fleets", Instances={"InstanceFleets": [fleet]}, **NEEDED)[
+        "JobFlowId"
+    ]
     kinds = [one["detail-type"] for one in follow(cluster, "TERMINATED")]
     assert kinds.count("EMR Instance Fleet State Change") == 1
     (told,) = [one for one in follow(cluster, "TERMINATED") if "Fleet" in one["detail-type"]]

@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 from sparkdrop_local.aws.server import start_server
 from sparkdrop_local.emr import NO_DELAYS, EmrApp, EmrSettings
 from sparkdrop_local.emr.faults import Fault, FaultKind, Faults
+from tests.local.emr.requests import NEEDED
 
 UNKNOWN = {"ClusterId": "j-UNKNOWN000000"}
 
@@ -72,7 +73,11 @@ def test_a_throttle_is_emrs_error_for_its_operation_only(stepped, order):
 
 def test_boto3_retries_a_throttle_and_survives_two(retrying, order):
     order("throttle", match="RunJobFlow", times=2)
-    request = {"Name": "throttled", "Instances": {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1}}
+    request = {
+        "Name": "throttled",
+        "Instances": {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1},
+        **NEEDED,
+    }
     assert attempts(retrying.run_job_flow(**request)) == 3
     names = [one["Name"] for one in retrying.list_clusters()["Clusters"]]
     assert names.count("throttled") == 1
@@ -138,7 +143,11 @@ def test_a_lost_response_takes_effect_and_a_retry_makes_two(server, tmp_path, mo
     settings = EmrSettings(scratch_dir=tmp_path, delays=NO_DELAYS, clock_rate=0)
     with EmrApp(lambda *_: [], settings) as app, serve(server, app) as client:
         app.context.faults.add(Fault(kind=FaultKind.LOST_RESPONSE, match="RunJobFlow"))
-        request = {"Name": "lost", "Instances": {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1}}
+        request = {
+            "Name": "lost",
+            "Instances": {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1},
+            **NEEDED,
+        }
         answer = client.run_job_flow(**request)
         assert attempts(answer) == 2
         clusters = client.list_clusters()["Clusters"]

@@ -13,6 +13,7 @@ from tests.local.emr.hardware import (
     run_groups,
     states_of,
 )
+from tests.local.emr.requests import NEEDED
 
 
 def error_of(call, **parameters) -> tuple[str, str]:
@@ -61,7 +62,7 @@ def test_groups_and_instances_go_their_clusters_way(slow):
 def test_the_short_form_makes_groups(stepped):
     short = {"MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "m5.2xlarge", "InstanceCount": 4}
     alive = {"KeepJobFlowAliveWhenNoSteps": True}
-    cluster = stepped.client.run_job_flow(Name="short", Instances=short | alive)["JobFlowId"]
+    cluster = stepped.client.run_job_flow(Name="short", Instances=short | alive, **NEEDED)["JobFlowId"]
     found = [
         (one["InstanceGroupType"], one["InstanceType"], one["RunningInstanceCount"])
         for one in groups_of(stepped, cluster)
@@ -159,7 +160,7 @@ def test_what_a_cluster_is_not_made_of_is_refused(stepped):
     ],
 )
 def test_instances_that_make_no_cluster_are_refused(stepped, instances, words):
-    code, message = error_of(stepped.client.run_job_flow, Name="none", Instances=instances)
+    code, message = error_of(stepped.client.run_job_flow, Name="none", Instances=instances, **NEEDED)
     assert code == "ValidationException"
     assert words in message
 

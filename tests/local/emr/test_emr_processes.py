@@ -16,6 +16,7 @@ from sparkdrop_local.emr import NO_DELAYS
 from sparkdrop_local.emr.faults import Fault, FaultKind
 from sparkdrop_local.emr.jobs.execution import EMR_MARK
 from sparkdrop_local.emr.jobs.memory import JOB_MARK
+from tests.local.emr.requests import NEEDED
 
 # Two of a step's processes beside its own: a child, and one that made a session of its own, to stay.
 # Their numbers are in the file once all of them are there.
@@ -59,9 +60,7 @@ class Server:
 
     def run(self, step: dict[str, object]) -> None:
         instances = {"MasterInstanceType": "m5.xlarge", "KeepJobFlowAliveWhenNoSteps": True}
-        self.client.run_job_flow(
-            Name="test", ReleaseLabel="emr-spark-8.0.0", Instances=instances, Steps=[step]
-        )
+        self.client.run_job_flow(Name="test", Instances=instances, Steps=[step], **NEEDED)
 
     def guard(self) -> psutil.Process:
         alive = (one for one in psutil.Process(self.process.pid).children() if is_alive(one.pid))

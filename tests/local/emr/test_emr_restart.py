@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import NO_DELAYS
+from tests.local.emr.requests import NEEDED
 
 READY_SECONDS = 60
 DAY = 86_400
@@ -95,7 +96,7 @@ def request(name: str, *steps: dict[str, Any], keep_alive: bool = True) -> dict[
         "InstanceCount": 1,
         "KeepJobFlowAliveWhenNoSteps": keep_alive,
     }
-    return {"Name": name, "Instances": instances, "Steps": list(steps), "ReleaseLabel": "emr-spark-8.0.0"}
+    return {"Name": name, "Instances": instances, "Steps": list(steps), **NEEDED}
 
 
 def test_a_killed_process_is_taken_up_by_the_next_with_its_clusters_and_steps(tmp_path):
