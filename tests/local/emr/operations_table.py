@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.local.emr import cases_ec2, cases_instances
+from tests.local.emr import cases_ec2, cases_instances, cases_refused
 from tests.local.emr.cases import Case
 
 BEGIN, END = "<!-- operations -->", "<!-- /operations -->"
@@ -19,7 +19,9 @@ _SERVERLESS = "tests.local.emr.cases_serverless"
 _TITLES = {"emr": "EMR on EC2", "emr-serverless": "EMR Serverless"}
 _VERDICTS = ("behaves", "accepts", "refuses")
 
-assert cases_instances  # its import adds to the cases
+# the import of these adds to the cases of the first
+assert cases_instances
+assert cases_refused
 
 
 def load_cases() -> list[Case]:
