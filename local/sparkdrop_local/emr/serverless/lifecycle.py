@@ -25,11 +25,19 @@ _MINUTE = 60
 
 @dataclass(slots=True)
 class _Life:
-    """What an application has beside its record while this process lives."""
+    """What an application has beside its record while this process lives.
+
+    Attributes:
+        processes: what runs, by job run.
+        timer: the call at what is due next.
+        due: when that is, as far as the records were looked at.
+        taken: how many of the application's concurrent runs are taken, counted once for all who wait.
+    """
 
     processes: dict[str, Process] = field(default_factory=dict)
     timer: Timer | None = None
     due: float = math.inf
+    taken: int = 0
 
 
 class Lifecycle:
@@ -60,6 +68,15 @@ class Lifecycle:
         self._on_retry = on_retry
         self._lives: dict[str, _Life] = {}
         self._closed = False
+        # one move of a job run in each state, which tells whether it made one
+        self._moves: dict[RunState, Callable[[Application, JobRun, _Life], bool]] = {
+            RunState.SUBMITTED: self._take_slot,
+            RunState.QUEUED: self._take_slot,
+            RunState.PENDING: self._schedule,
+            RunState.SCHEDULED: self._allocate,
+            RunState.RUNNING: self._watch,
+            RunState.CANCELLING: self._kill,
+        }
 
     def begin(self, application: Application) -> None:
         """Take up a new application."""
@@ -87,8 +104,11 @@ class Lifecycle:
         while moved and not self._closed:
             life.due = math.inf
             moved = self._move(application, life)
-            for run in application.active:
-                moved = self._move_run(application, run, life) or moved
+            active = application.active
+            life.taken = sum(not run.state.is_waiting for run in active)
+            for run in active:
+                move = self._moves.get(run.state)
+                moved = (move is not None and move(application, run, life)) or moved
         if life.due < math.inf:
             life.timer = self._clock.call_at(life.due, lambda: self.settle(application))
 
@@ -146,26 +166,12 @@ class Lifecycle:
                 return self._enter(application, ApplicationState.STOPPING)
         return False
 
-    def _move_run(self, application: Application, run: JobRun, life: _Life) -> bool:
-        """Make one move of a job run; tell whether it made one."""
-        moves: dict[RunState, Callable[[Application, JobRun, _Life], bool]] = {
-            RunState.SUBMITTED: self._take_slot,
-            RunState.QUEUED: self._take_slot,
-            RunState.PENDING: self._schedule,
-            RunState.SCHEDULED: self._allocate,
-            RunState.RUNNING: self._watch,
-            RunState.CANCELLING: self._kill,
-        }
-        move = moves.get(run.state)
-        return move is not None and move(application, run, life)
-
     def _take_slot(self, application: Application, run: JobRun, life: _Life) -> bool:
         """Take one of the application's concurrent runs, or wait in its queue."""
         scheduler = application.request.get("schedulerConfiguration")
-        if scheduler:
-            taken = sum(not other.state.is_waiting for other in application.active)
-            if taken >= scheduler["maxConcurrentRuns"]:
-                return self._wait(application, run, life, scheduler["queueTimeoutMinutes"])
+        if scheduler and life.taken >= scheduler["maxConcurrentRuns"]:
+            return self._wait(application, run, life, scheduler["queueTimeoutMinutes"])
+        life.taken += 1
         if run.state is RunState.QUEUED:
             run.queued_seconds += self._clock.now() - run.queued_since
         return self._change(run, RunState.PENDING)
