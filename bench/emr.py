@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import json
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.figures import count_times, render_table, summarise
+from bench.local_emr import build_cluster, build_step, make_caller, open_emr, time_call
 from sparkdrop_local.aws.application import build_application
 from sparkdrop_local.aws.clients import Clients
 from sparkdrop_local.aws.server import start_server
-from sparkdrop_local.emr import NO_DELAYS, Delays, EmrApp, EmrSettings
+from sparkdrop_local.emr import NO_DELAYS, Delays
 from sparkdrop_local.spark import (
     SparkRuntime,
     build_spark_arguments,
@@ -26,17 +24,15 @@ from sparkdrop_local.spark import (
 from sparkdrop_local.spark_conf import build_spark_conf, write_spark_conf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from bench.figures import Spread
-
-    _Call = Callable[[str, dict[str, Any]], dict[str, Any]]
-    """An operation and its parameters to its result."""
+    from bench.local_emr import Call
 
 CALLS = 200
 CLUSTERS = 500
 STEPS = 10_000
-RUNS = 7
+RUNS = 5
 _GOAL_CALL_MS, _GOAL_PAGE_MS, _GOAL_START_MS, _GOAL_STEP_SECONDS = 5, 50, 300, 0.5
 _WARM_UP = 20
 _MOST_ACTIVE = 256
@@ -72,8 +68,8 @@ def measure() -> tuple[dict[str, Any], str]:
 
 def _measure_calls(home: Path) -> dict[str, dict[str, Spread]]:
     """Call in this process and, in turns, the same over HTTP: this EMR, and moto's alone."""
-    with _open_emr(home / "calls", Delays(starting=86_400)) as (app, serve):
-        found = {"in process": _time_calls({"": _caller(app)})[""]}
+    with open_emr(home / "calls", Delays(starting=86_400)) as (app, serve):
+        found = {"in process": _time_calls({"": make_caller(app)})[""]}
         peer = start_server(build_application())
         clients = {
             "over HTTP": Clients(serve())("emr"),
@@ -84,24 +80,24 @@ def _measure_calls(home: Path) -> dict[str, dict[str, Spread]]:
     return found
 
 
-def _http_caller(client: Any) -> _Call:  # noqa: ANN401 - a boto3 client
+def _http_caller(client: Any) -> Call:  # noqa: ANN401 - a boto3 client
     return lambda operation, parameters: getattr(client, _METHODS[operation])(**parameters)
 
 
-def _time_calls(callers: dict[str, _Call]) -> dict[str, dict[str, Spread]]:
+def _time_calls(callers: dict[str, Call]) -> dict[str, dict[str, Spread]]:
     taken: dict[str, dict[str, list[float]]] = {
         name: {operation: [] for operation in _OPERATIONS} for name in callers
     }
-    clusters = {name: call("RunJobFlow", _cluster())["JobFlowId"] for name, call in callers.items()}
+    clusters = {name: call("RunJobFlow", build_cluster())["JobFlowId"] for name, call in callers.items()}
     for number in range(_WARM_UP + CALLS):
         for name, call in callers.items():
             parameters = {
-                "RunJobFlow": _cluster(),
+                "RunJobFlow": build_cluster(),
                 "DescribeCluster": {"ClusterId": clusters[name]},
-                "AddJobFlowSteps": {"JobFlowId": clusters[name], "Steps": [_step("true")]},
+                "AddJobFlowSteps": {"JobFlowId": clusters[name], "Steps": [build_step("true")]},
             }
             for operation in _OPERATIONS:
-                seconds = _time(lambda: call(operation, parameters[operation]))  # noqa: B023 - called at once
+                seconds = time_call(lambda: call(operation, parameters[operation]))  # noqa: B023 - called at once
                 if number >= _WARM_UP:
                     taken[name][operation].append(1000 * seconds)
     return {
@@ -115,9 +111,9 @@ def _time_calls(callers: dict[str, _Call]) -> dict[str, dict[str, Spread]]:
 
 def _measure_pages(home: Path) -> dict[str, Spread]:
     """List many clusters, and many steps of one cluster, page by page, in this process."""
-    with _open_emr(home / "pages", Delays(starting=86_400)) as (app, _):
-        call = _caller(app)
-        clusters = [call("RunJobFlow", _cluster())["JobFlowId"] for _ in range(CLUSTERS)]
+    with open_emr(home / "pages", Delays(starting=86_400)) as (app, _):
+        call = make_caller(app)
+        clusters = [call("RunJobFlow", build_cluster())["JobFlowId"] for _ in range(CLUSTERS)]
         _fill(call, clusters[0])
         return {
             f"ListClusters, {CLUSTERS:,} clusters": _time_pages(call, "ListClusters", "Clusters", {}),
@@ -127,12 +123,12 @@ def _measure_pages(home: Path) -> dict[str, Spread]:
         }
 
 
-def _fill(call: _Call, cluster: str) -> None:
+def _fill(call: Call, cluster: str) -> None:
     """Give a cluster its steps: so many at once as it takes, cancelled before the next ones."""
     left = STEPS
     while left:
         count = min(left, _MOST_ACTIVE)
-        steps = [_step("true")] * count
+        steps = [build_step("true")] * count
         identifiers = call("AddJobFlowSteps", {"JobFlowId": cluster, "Steps": steps})["StepIds"]
         left -= count
         for start in range(0, count, _AT_ONCE):
@@ -140,7 +136,7 @@ def _fill(call: _Call, cluster: str) -> None:
             call("CancelSteps", {"ClusterId": cluster, "StepIds": some})
 
 
-def _time_pages(call: _Call, operation: str, member: str, parameters: dict[str, Any]) -> Spread:
+def _time_pages(call: Call, operation: str, member: str, parameters: dict[str, Any]) -> Spread:
     taken, marker, count = [], None, 0
     while True:
         began = time.perf_counter()
@@ -162,10 +158,10 @@ def _measure_steps(home: Path) -> dict[str, Any]:
     """Run one program in turns: as a step, as a JVM with the step's own command, and by spark-submit."""
     runtime = find_runtime()
     note = home / "started"
-    with _open_emr(home / "steps", NO_DELAYS, spark=_noting(runtime, note, home)) as (app, serve):
+    with open_emr(home / "steps", NO_DELAYS, spark=_noting(runtime, note, home)) as (app, serve):
         endpoint_url = serve()
-        call = _caller(app)
-        cluster = call("RunJobFlow", _cluster())["JobFlowId"]
+        call = make_caller(app)
+        cluster = call("RunJobFlow", build_cluster())["JobFlowId"]
         ways: dict[str, Callable[[], None]] = {
             "step of the local EMR": lambda: _run_step(call, cluster),
             "the step's command alone": _command_runner(runtime, home / "alone", endpoint_url),
@@ -176,7 +172,7 @@ def _measure_steps(home: Path) -> dict[str, Any]:
         for number in range(-1, RUNS):
             for name, run in ways.items():
                 began = time.time()
-                taken = _time(run)
+                taken = time_call(run)
                 if number < 0:  # the first one fills caches
                     continue
                 seconds[name].append(taken)
@@ -198,8 +194,8 @@ def _noting(runtime: SparkRuntime, note: Path, home: Path) -> SparkRuntime:
     return replace(runtime, jdk=replace(runtime.jdk, home=folder.parent))
 
 
-def _run_step(call: _Call, cluster: str) -> None:
-    parameters = {"JobFlowId": cluster, "Steps": [_step("spark-submit", str(_PROGRAM))]}
+def _run_step(call: Call, cluster: str) -> None:
+    parameters = {"JobFlowId": cluster, "Steps": [build_step("spark-submit", str(_PROGRAM))]}
     (step,) = call("AddJobFlowSteps", parameters)["StepIds"]
     while True:
         status = call("DescribeStep", {"ClusterId": cluster, "StepId": step})["Step"]["Status"]
@@ -231,75 +227,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
     subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
-# what all of them use
-
-
-@contextmanager
-def _open_emr(home: Path, delays: Delays, **settings: Any) -> Iterator[tuple[EmrApp, Callable[[], str]]]:
-    """Open an EMR before moto; gives it with a function that serves it and answers its endpoint's URL.
-
-    Unserved, it has nobody to tell its events, so that nothing else happens in this process.
-    """
-    state = home / "state.sqlite"
-    application = build_application()
-    with ExitStack() as stack:
-        app = EmrApp(application, EmrSettings(scratch_dir=home, state_file=state, delays=delays, **settings))
-        stack.callback(app.close)
-
-        def serve() -> str:
-            server = start_server(app, 0, app.set_endpoint_url)
-            stack.callback(server.stop)
-            stack.callback(app.close)  # before its server
-            return server.endpoint_url
-
-        yield app, serve
-
-
-def _caller(app: EmrApp) -> _Call:
-    """Call the app as a WSGI server would, without one."""
-
-    def call(operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        body = json.dumps(parameters).encode()
-        statuses: list[str] = []
-        environ = {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": "/",
-            "CONTENT_LENGTH": str(len(body)),
-            "CONTENT_TYPE": "application/x-amz-json-1.1",
-            "HTTP_X_AMZ_TARGET": f"ElasticMapReduce.{operation}",
-            "wsgi.input": io.BytesIO(body),
-        }
-        answer = b"".join(app(environ, lambda status, _headers: statuses.append(status)))  # type: ignore[arg-type]
-        if not statuses[0].startswith("200"):
-            raise RuntimeError(f"{operation} was answered {statuses[0]}: {answer.decode()}")
-        return json.loads(answer) if answer else {}
-
-    return call
-
-
-def _time(call: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
-
-
-def _cluster() -> dict[str, Any]:
-    master = {"InstanceRole": "MASTER", "InstanceType": "m7g.xlarge", "InstanceCount": 1}
-    core = {"InstanceRole": "CORE", "InstanceType": "r7g.xlarge", "InstanceCount": 4}
-    return {
-        "Name": "bench",
-        "ReleaseLabel": "emr-spark-8.0.0",
-        "Applications": [{"Name": "Spark"}],
-        "Instances": {"InstanceGroups": [master, core], "KeepJobFlowAliveWhenNoSteps": True},
-        "Tags": [{"Key": "team", "Value": "data"}],
-        "JobFlowRole": "EMR_EC2_DefaultRole",
-        "ServiceRole": "EMR_DefaultRole",
-    }
-
-
-def _step(*arguments: str) -> dict[str, Any]:
-    jar_step = {"Jar": "command-runner.jar", "Args": list(arguments)}
-    return {"Name": "bench", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar_step}
+# figures
 
 
 def _render(calls: dict[str, dict[str, Spread]], pages: dict[str, Spread], steps: dict[str, Any]) -> str:

@@ -104,7 +104,7 @@ class EmrApp:
         if request.is_foreign:
             return service.refuse(request, EmrError("AccessDeniedException", _FOREIGN, HTTPStatus.FORBIDDEN))
         if self._closed:  # what it changed now would not be kept
-            return service.refuse(request, _unavailable())
+            return service.refuse(request, _unavailable("This local EMR is shutting down."))
         names = (service.operation(request), request.signed_for or "")
         faults = self.context.faults
         if fault := faults.take(FaultKind.OUTAGE, *names):
@@ -128,15 +128,14 @@ def _fail(service: Service, request: Request, fault: Fault) -> Response | None:
     if fault.cut:
         return None
     if fault.kind is FaultKind.OUTAGE:
-        error = _unavailable()
+        error = _unavailable("The request has failed due to a temporary failure of the server.")
     else:
         message = "The request processing has failed because of an unknown error, exception or failure."
         error = EmrError("InternalFailure", message, HTTPStatus.INTERNAL_SERVER_ERROR)
     return service.refuse(request, error)
 
 
-def _unavailable() -> EmrError:
-    message = "The request has failed due to a temporary failure of the server."
+def _unavailable(message: str) -> EmrError:
     return EmrError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE)
 
 

@@ -243,6 +243,6 @@ def test_a_damaged_state_starts_anew_and_keeps_the_file(reopen, tmp_path, caplog
 def test_an_emr_that_is_closing_takes_no_more_calls(reopen):
     emr = reopen()
     emr.app.close()
-    with pytest.raises(ClientError, match="temporary failure of the server") as refused:
+    with pytest.raises(ClientError, match="shutting down") as refused:
         emr.client.list_clusters()
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
