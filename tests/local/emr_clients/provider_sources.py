@@ -18,8 +18,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CACHE = REPOSITORY / ".cache" / "provider-tests"
-PACKAGE = "apache-airflow-providers-amazon"
-DAGS = "system/amazon/aws"
+PACKAGE = "system.amazon.aws"
+"""Where the DAGs are among the sources."""
+_DISTRIBUTION = "apache-airflow-providers-amazon"
 _WANTED = re.compile(
     r"[^/]+/tests/(system/__init__|system/amazon/__init__|system/amazon/aws/__init__|"
     r"system/amazon/aws/utils/[^/]+|system/amazon/aws/example_emr|system/amazon/aws/example_emr_serverless)\.py"
@@ -36,7 +37,7 @@ def load_sources() -> Path:
     Raises:
         SourcesError: pip did not get them.
     """
-    target = CACHE / version(PACKAGE)
+    target = CACHE / version(_DISTRIBUTION)
     if not target.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
@@ -52,16 +53,16 @@ def load_sources() -> Path:
 
 def find_requirement(requirements: str) -> str:
     """Find the provider's lines in a requirements file: its version and the hashes of its files."""
-    found = re.search(rf"^{PACKAGE}==\S+(?: \\\n +--hash=\S+)+", requirements, re.MULTILINE)
+    found = re.search(rf"^{_DISTRIBUTION}==\S+(?: \\\n +--hash=\S+)+", requirements, re.MULTILINE)
     if found is None:
-        raise SourcesError(f"requirements.txt does not name {PACKAGE} with hashes")
+        raise SourcesError(f"requirements.txt does not name {_DISTRIBUTION} with hashes")
     return found[0]
 
 
 def _fetch(folder: Path) -> Path:
     asked = folder / "requirements.txt"
     asked.write_text(find_requirement((REPOSITORY / "requirements.txt").read_text()) + "\n")
-    options = ["--no-deps", "--no-binary", PACKAGE, "--require-hashes", "--requirement", str(asked)]
+    options = ["--no-deps", "--no-binary", _DISTRIBUTION, "--require-hashes", "--requirement", str(asked)]
     done = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", *options, "--dest", str(folder)],
         env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
@@ -72,7 +73,7 @@ def _fetch(folder: Path) -> Path:
     )
     archives = list(folder.glob("*.tar.gz"))
     if done.returncode != 0 or len(archives) != 1:
-        raise SourcesError(f"pip did not get the sources of {PACKAGE}:\n{done.stdout}{done.stderr}")
+        raise SourcesError(f"pip did not get the sources of {_DISTRIBUTION}:\n{done.stdout}{done.stderr}")
     return archives[0]
 
 

@@ -252,7 +252,7 @@ def test_a_job_run_s_life(server, serverless, wait, application, failed_run):
     for name in ("serverless_job_running", "serverless_job_completed"):
         with pytest.raises(WaiterError, match="FAILED") as caught:
             wait("serverless", name, applicationId=application, jobRunId=failed_run)
-        assert "nowhere" in caught.value.last_response["jobRun"]["stateDetails"]
+        assert "does not exist" in caught.value.last_response["jobRun"]["stateDetails"]
 
 
 @pytest.mark.parametrize("name", ["serverless_session_ready", "serverless_session_terminated"])
