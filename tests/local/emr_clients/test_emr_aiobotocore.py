@@ -46,6 +46,8 @@ async def run_cluster(emr: Any, *commands: str, keep_alive: bool = False) -> str
     started = await emr.run_job_flow(
         Name="aio",
         ReleaseLabel="emr-spark-8.0.0",
+        JobFlowRole="EMR_EC2_DefaultRole",
+        ServiceRole="EMR_DefaultRole",
         Instances={"InstanceGroups": [MASTER], "KeepJobFlowAliveWhenNoSteps": keep_alive},
         Steps=steps,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -12,6 +12,9 @@ from botocore.waiter import create_waiter_with_client
 
 from tests.local.emr_clients.waiter_models import load_waiter_model
 from tests.local.emr_clients.waiting import QUICK, wait_for_job_run, wait_for_step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m7g.xlarge", "InstanceCount": 1}
 FLEET = {
@@ -44,6 +47,8 @@ def run_cluster(emr: Any, *steps: dict[str, Any], keep_alive: bool = True, **mor
         emr.run_job_flow(
             Name="boto3",
             ReleaseLabel="emr-spark-8.0.0",
+            JobFlowRole="EMR_EC2_DefaultRole",
+            ServiceRole="EMR_DefaultRole",
             Instances={**instances, "KeepJobFlowAliveWhenNoSteps": keep_alive},
             Steps=list(steps),
             **more,
@@ -183,9 +188,9 @@ def test_steps_wait_for_terminal(wait, waiting):
 @pytest.mark.parametrize("name", ["notebook_running", "notebook_stopped"])
 def test_a_waiter_for_a_notebook_ends_at_once(wait, name):
     """There are no notebooks here: whoever waits for one is told, and does not wait for a day."""
-    with pytest.raises(WaiterError, match="InvalidRequestException") as caught:
+    with pytest.raises(WaiterError, match="has no notebooks") as caught:
         wait("emr", name, NotebookExecutionId="ex-IZX3VTVZWVWPP27KUB90BZ7V9IEDG")
-    assert caught.value.last_response["Error"]["Code"] == "InvalidRequestException"
+    assert caught.value.last_response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 # the provider's, for EMR Serverless -----------------------------------------------------------------------
@@ -283,21 +288,43 @@ def find_paginators(service: str) -> list[str]:
     return [name for name in names if client.can_paginate(name)]
 
 
-@pytest.mark.parametrize("name", find_paginators("emr"))
+@pytest.fixture
+def security_configuration(emr: Any) -> Iterator[str]:
+    name = "boto3"
+    emr.create_security_configuration(Name=name, SecurityConfiguration="{}")
+    yield name
+    emr.delete_security_configuration(Name=name)
+
+
+# what the local EMR has none of, and says so
+REFUSED = {
+    "list_notebook_executions": "notebooks",
+    "list_studio_session_mappings": "studios",
+    "list_studios": "studios",
+}
+
+
+@pytest.mark.usefixtures("security_configuration")
+@pytest.mark.parametrize("name", [name for name in find_paginators("emr") if name not in REFUSED])
 def test_every_paginator_of_emr(emr, waiting, name):
     cluster, _ = waiting
-    paginator = emr.get_paginator(name)
     members = emr.meta.service_model.operation_model(emr.meta.method_to_api_mapping[name]).input_shape.members
     parameters = {"ClusterId": cluster} if "ClusterId" in members else {}
     if name == "list_instance_fleets":
         parameters = {"ClusterId": run_cluster(emr, instances={"InstanceFleets": [FLEET]}, keep_alive=False)}
 
-    found = paginator.paginate(**parameters).build_full_result()
+    found = emr.get_paginator(name).paginate(**parameters).build_full_result()
 
     (items,) = (value for value in found.values() if isinstance(value, list))
-    assert bool(items) == (name in {
-        "list_clusters", "list_instance_fleets", "list_instance_groups", "list_instances", "list_steps",
-    }), found  # fmt: skip
+    # the cluster has neither of these
+    assert bool(items) == (name not in {"list_bootstrap_actions", "list_sessions"})
+
+
+@pytest.mark.parametrize(("name", "what"), REFUSED.items())
+def test_a_paginator_of_what_is_not_here_is_told(emr, name, what):
+    with pytest.raises(ClientError, match=f"has no {what}") as caught:
+        emr.get_paginator(name).paginate().build_full_result()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 def test_a_listing_of_many_pages_is_whole(emr):

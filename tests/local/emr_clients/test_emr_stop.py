@@ -13,7 +13,13 @@ def test_what_runs_at_the_end_still_reaches_its_s3_and_its_events(tmp_path):
         emr = server.make_client("emr")
         instances = {"InstanceGroups": [MASTER], "KeepJobFlowAliveWhenNoSteps": True}
         cluster = emr.run_job_flow(
-            Name="c", ReleaseLabel="emr-spark-8.0.0", LogUri="s3://logs/", Instances=instances, Steps=[SLEEP]
+            Name="c",
+            ReleaseLabel="emr-spark-8.0.0",
+            JobFlowRole="EMR_EC2_DefaultRole",
+            ServiceRole="EMR_DefaultRole",
+            LogUri="s3://logs/",
+            Instances=instances,
+            Steps=[SLEEP],
         )["JobFlowId"]
         (step,) = emr.list_steps(ClusterId=cluster)["Steps"]
         wait_for_step(emr, cluster, step["Id"], "RUNNING")
