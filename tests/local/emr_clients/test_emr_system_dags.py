@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.local.emr_clients.provider_sources import SourcesError, find_requirement
 from tests.local.emr_clients.system_dags import NAMES
 
 
@@ -20,6 +21,18 @@ def test_only_the_deferrable_ones_were_deferred(dag_runs):
     for deferrable, run in dag_runs.items():
         run.wait(NAMES[-1])
         assert ("running trigger in line" in run.log) == deferrable
+
+
+def test_the_sources_are_those_of_the_lock():
+    lock = (
+        "aiobotocore==3 \\\n    --hash=sha256:0\n"
+        "apache-airflow-providers-amazon==9 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\n    # via x\n"
+    )
+    assert find_requirement(lock).split() == [
+        "apache-airflow-providers-amazon==9", "\\", "--hash=sha256:1", "\\", "--hash=sha256:2",
+    ]  # fmt: skip
+    with pytest.raises(SourcesError, match="with hashes"):
+        find_requirement("apache-airflow-providers-amazon==9\n")
 
 
 def find_errors(log: str) -> str:
