@@ -20,7 +20,7 @@ settings.load_profile("sparkdrop")
 
 # What shares a costly fixture (a local system, the templates, a browser) stays in one process, the longest
 # first; all other tests go by their files.
-_TOGETHER = ("e2e", "infra", "local/api", "links", "browser", "local", "images", "spark")
+_TOGETHER = ("e2e", "infra", "local/emr_clients", "local/api", "links", "browser", "local", "images", "spark")
 _TESTS = Path(__file__).parent
 
 

@@ -1,0 +1,1 @@
+"""What the system tests of the amazon provider import."""
