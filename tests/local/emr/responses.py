@@ -13,8 +13,8 @@ import botocore.session
 PROBLEMS: list[str] = []
 _TARGET = "ElasticMapReduce."
 _SHARED = {
-    "AccessDeniedException", "SerializationException", "ThrottlingException", "UnknownOperationException",
-    "ValidationException",
+    "AccessDeniedException", "InternalFailure", "SerializationException", "ServiceUnavailable",
+    "ThrottlingException", "UnknownOperationException", "ValidationException",
 }  # fmt: skip
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
