@@ -41,15 +41,19 @@ def read_structure(shape: "Shape", value: Value, problems: list[str]) -> Value:
 
 
 def _reader(shape: "Shape") -> Reader:
-    """Find the reader of a shape; a member's constraints are its shape's, so one does for all of a name."""
-    key = (shape.name, repr(sorted(shape.metadata.items(), key=str)))
+    """Find the reader of a shape; a member's constraints are its shape's, so one does for all of a name.
+
+    Two services may have shapes of one name; each service's model resolves its own.
+    """
+    service = id(shape._shape_resolver)  # noqa: SLF001 - a shape tells its service by nothing else
+    key = (service, shape.name, repr(sorted(shape.metadata.items(), key=str)))
     reader = _READERS.get(key)
     if reader is None:
         reader = _READERS[key] = _MAKERS.get(shape.type_name, _make_number)(shape)
     return reader
 
 
-_READERS: dict[tuple[str, str], Reader] = {}
+_READERS: dict[tuple[int, str, str], Reader] = {}
 
 
 def _make_structure(shape: "StructureShape") -> Reader:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local.emr.calls import NEEDED
 from tests.local.emr.cases import Case, Verdict
-from tests.local.emr.requests import NEEDED
 
 WORKERS = {"InstanceRole": "CORE", "InstanceType": "m7g.xlarge", "InstanceCount": 1}
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m7g.xlarge", "InstanceCount": 1}

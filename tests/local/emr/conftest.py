@@ -15,7 +15,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from sparkdrop_local.emr import NO_DELAYS, Delays, EmrApp, EmrSettings
-from tests.local.emr.requests import NEEDED
+from tests.local.emr.calls import NEEDED
 from tests.local.emr.responses import PROBLEMS, check_responses
 
 DEADLINE_SECONDS = 180  # a JVM on a busy machine takes a minute

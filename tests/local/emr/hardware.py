@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.local.emr.requests import NEEDED
+from tests.local.emr.calls import NEEDED
 
 
 def group(role: str, count: int, market: str = "ON_DEMAND", **more: Any) -> dict:

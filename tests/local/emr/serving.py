@@ -1,6 +1,6 @@
 """A program for the tests of processes: a local EMR over moto, in a process that can be killed.
 
-``serving.py FOLDER`` serves until SIGTERM, and says where in ``FOLDER/endpoint``.
+``python -m tests.local.emr.serving FOLDER`` serves until SIGTERM, and says where in ``FOLDER/endpoint``.
 """
 
 import signal

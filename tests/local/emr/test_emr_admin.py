@@ -6,6 +6,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local.emr.calls import NEEDED
+
 
 @pytest.fixture
 def call(stepped):
@@ -196,7 +198,7 @@ def test_pages_of_other_sites_are_refused(stepped, call, headers, status):
 
 def test_a_page_of_another_site_cannot_run_a_cluster_either(stepped):
     connection = http.client.HTTPConnection("127.0.0.1", stepped.server.server_port, timeout=30)
-    body = json.dumps({"Name": "evil", "Instances": {"MasterInstanceType": "m5.xlarge"}})
+    body = json.dumps({"Name": "evil", "Instances": {"MasterInstanceType": "m5.xlarge"}, **NEEDED})
     target = {"X-Amz-Target": "ElasticMapReduce.RunJobFlow"}
     for origin, status in (("https://evil.example", 403), ("http://127.0.0.1:8080", 200)):
         connection.request("POST", "/", body, {**target, "Origin": origin})

@@ -9,7 +9,7 @@ from werkzeug.test import Client
 
 from sparkdrop_local.emr.ec2.operations import OPERATIONS
 from sparkdrop_local.emr.wire import emr_model
-from tests.local.emr.requests import GROUPS, NEEDED
+from tests.local.emr.calls import GROUPS, NEEDED
 from tests.local.emr.responses import PROBLEMS, check_responses
 
 NAMES = ("ClusterId", "ResourceId", "JobFlowId", "JobFlowIds")

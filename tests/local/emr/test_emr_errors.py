@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr.ec2.operations import OPERATIONS
-from tests.local.emr.requests import GROUPS, NEEDED, post
+from tests.local.emr.calls import GROUPS, NEEDED, post
 
 UNKNOWN = "j-UNKNOWN000000"
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.local.emr.requests import NEEDED
+from tests.local.emr.calls import NEEDED
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 

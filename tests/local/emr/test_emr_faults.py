@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from sparkdrop_local.aws.server import start_server
 from sparkdrop_local.emr import NO_DELAYS, EmrApp, EmrSettings
 from sparkdrop_local.emr.faults import Fault, FaultKind, Faults
-from tests.local.emr.requests import NEEDED
+from tests.local.emr.calls import NEEDED
 
 UNKNOWN = {"ClusterId": "j-UNKNOWN000000"}
 

@@ -3,6 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local.emr.calls import NEEDED
 from tests.local.emr.hardware import (
     fleet,
     fleets_of,
@@ -13,7 +14,6 @@ from tests.local.emr.hardware import (
     run_groups,
     states_of,
 )
-from tests.local.emr.requests import NEEDED
 
 
 def error_of(call, **parameters) -> tuple[str, str]:
@@ -145,18 +145,18 @@ def test_what_a_cluster_is_not_made_of_is_refused(stepped):
 @pytest.mark.parametrize(
     ("instances", "words"),
     [
-        ({"InstanceGroups": [group("CORE", 1)]}, "Exactly one master instance group"),
-        ({"InstanceGroups": [group("MASTER", 2)]}, "instance count of 1 or 3"),
-        ({"InstanceGroups": [group("MASTER", 1), group("CORE", 0)]}, "must be greater than 0"),
-        ({"InstanceGroups": [group("MASTER", 1), *[group("CORE", 1)] * 2]}, "At most one core"),
+        ({"InstanceGroups": [group("CORE", 1)]}, "exactly one master instance group"),
+        ({"InstanceGroups": [group("MASTER", 2)]}, "must specify a single instance"),
+        ({"InstanceGroups": [group("MASTER", 1), group("CORE", 0)]}, "at least one instance"),
+        ({"InstanceGroups": [group("MASTER", 1), *[group("CORE", 1)] * 2]}, "Multiple core instance groups"),
         ({"InstanceGroups": [group("MASTER", 1), group("CORE", 5_000)]}, "At most 4000 instances"),
-        ({"InstanceFleets": [fleet("MASTER", 1, 1)]}, "The master instance fleet must have either"),
-        ({"InstanceFleets": [fleet("MASTER", 1, 0), fleet("CORE", 0, 0)]}, "above 0"),
+        ({"InstanceFleets": [fleet("MASTER", 1, 1)]}, "can only have a target capacity of 1"),
+        ({"InstanceFleets": [fleet("MASTER", 1, 0), fleet("CORE", 0, 0)]}, "one or greater"),
         (
             {"InstanceFleets": [fleet("MASTER", 1, 0) | {"InstanceTypeConfigs": []}]},
             "at least one instance type",
         ),
-        ({"MasterInstanceType": "m5.xlarge", "InstanceCount": 0}, "greater than 0"),
+        ({"MasterInstanceType": "m5.xlarge", "InstanceCount": 0}, "at least one instance"),
     ],
 )
 def test_instances_that_make_no_cluster_are_refused(stepped, instances, words):

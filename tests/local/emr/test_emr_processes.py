@@ -16,7 +16,8 @@ from sparkdrop_local.emr import NO_DELAYS
 from sparkdrop_local.emr.faults import Fault, FaultKind
 from sparkdrop_local.emr.jobs.execution import EMR_MARK
 from sparkdrop_local.emr.jobs.memory import JOB_MARK
-from tests.local.emr.requests import NEEDED
+from sparkdrop_local.emr.store import Store
+from tests.local.emr.calls import NEEDED
 
 # Two of a step's processes beside its own: a child, and one that made a session of its own, to stay.
 # Their numbers are in the file once all of them are there.
@@ -45,11 +46,15 @@ class Server:
 
     def __init__(self, folder: Path, until: Callable[[Callable[[], bool]], None]) -> None:
         environment = {**os.environ, processes.MARK: f"test-{folder}"}
-        program = Path(__file__).with_name("serving.py")
+        # as a module: as a program, its neighbours here would hide modules of the same names
         self.process = subprocess.Popen(
-            [sys.executable, str(program), str(folder)], env=environment, start_new_session=True
+            [sys.executable, "-m", "tests.local.emr.serving", str(folder)],
+            cwd=Path(__file__).parents[3],
+            env=environment,
+            start_new_session=True,
         )
-        until((folder / "endpoint").exists)
+        until(lambda: (folder / "endpoint").exists() or self.process.poll() is not None)
+        assert self.process.returncode is None
         self.client = boto3.client(
             "emr",
             endpoint_url=(folder / "endpoint").read_text(),
@@ -179,10 +184,12 @@ def test_a_cluster_with_a_step_that_hangs_can_be_terminated(emr):
 
 
 def test_closing_ends_a_step_that_hangs(make_emr, tmp_path):
-    emr = make_emr(scratch_dir=tmp_path, delays=NO_DELAYS)
+    state = tmp_path / "state.sqlite"
+    emr = make_emr(scratch_dir=tmp_path, state_file=state, delays=NO_DELAYS)
     emr.app.context.faults.add(Fault(kind=FaultKind.HANG, times=None))
     cluster = emr.run(emr.bash("true"))
     emr.until(lambda: emr.states(cluster) == ["RUNNING"])
     emr.app.close()
-    assert emr.states(cluster) != ["RUNNING"]
+    (closed,) = Store(state).load("step")
+    assert closed[1]["state"] == "CANCELLED"
     emr.close()

@@ -5,6 +5,7 @@ from sparkdrop_local.emr.ec2.provisioning import build_collections
 from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline
 from sparkdrop_local.emr.ec2.steps import build_task
 from sparkdrop_local.emr.faults import Fault, FaultKind
+from sparkdrop_local.emr.jobs.configurations import read_configurations
 from tests.local.emr.hardware import (
     fleet,
     fleets_of,
@@ -172,7 +173,8 @@ def test_a_step_is_configured_as_its_cluster_and_then_its_primary_node():
     )
     jar = {"Jar": "command-runner.jar", "Args": ["true"]}
     step = Step(name="any", config=jar, action_on_failure="CONTINUE", timeline=Timeline(0.0))
-    assert build_task(cluster, step).spark_defaults() == {
+    cluster.add_step(step)
+    assert read_configurations(build_task(cluster, step).configurations).spark == {
         "spark.a": "masters",
         "spark.own": "own",
         "spark.masters": "masters",

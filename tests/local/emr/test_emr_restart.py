@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import NO_DELAYS
-from tests.local.emr.requests import NEEDED
+from tests.local.emr.calls import NEEDED
 
 READY_SECONDS = 60
 DAY = 86_400
@@ -214,7 +214,7 @@ def test_what_ended_is_forgotten_after_emrs_two_months(reopen, tmp_path):
     assert not (tmp_path / old).exists()
 
     emr = reopen()
-    assert emr.app.context.store.count() == {"clock": 1, "cluster": 1}
+    assert emr.app.context.store.count() == {"clock": 1, "cluster": 1, "collection": 1}
 
 
 def test_time_does_not_go_back_when_a_stepped_clock_is_opened_again(reopen):

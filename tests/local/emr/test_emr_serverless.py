@@ -203,7 +203,7 @@ def test_tags_are_set_listed_and_removed(client):
             {"autoStopConfiguration": {"idleTimeoutMinutes": 10_081}},
             "Member must have value less than or equal to 10080",
         ),
-        ({"tags": {"a": "v" * 257}}, "at 'tags.a.value' failed to satisfy constraint"),
+        ({"tags": {"a": "v" * 257}}, "at 'tags.a.member' failed to satisfy constraint"),
         (
             {"releaseLabel": "emr-6.15.0", "schedulerConfiguration": {"maxConcurrentRuns": 1}},
             "supported with release labels emr-7.0.0 and above",
@@ -266,7 +266,7 @@ def test_what_is_not_there_is_not_found(client):
     [
         ("POST /applications", "{", (400, "ValidationException"), "The request is not JSON"),
         ("POST /applications", "[]", (400, "ValidationException"), "not a JSON object but list"),
-        ("POST /applications", "{}", (400, "ValidationException"), "Missing required parameter"),
+        ("POST /applications", "{}", (400, "ValidationException"), "Member must not be null"),
         ("GET /applications?maxResults=many", "", (400, "ValidationException"), "must be of type integer"),
         ("GET /applications?maxResults=51", "", (400, "ValidationException"), "less than or equal to 50"),
         ("GET /applications?states=GONE", "", (400, "ValidationException"), "enum value set"),

@@ -6,7 +6,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import Delays
-from tests.local.emr.requests import GROUPS, NEEDED, post
+from tests.local.emr.calls import GROUPS, NEEDED, post
 
 UNKNOWN = "j-UNKNOWN000000"
 

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-cluster-instance-grou
 """
 
 import string
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,12 @@ _MAX_TASK_GROUPS = 48
 MAX_INSTANCES = 4_000
 # one primary node, or three of a highly available cluster
 _MASTER_COUNTS = (1, 3)
+AGAIN = "Revise the configuration and resubmit."
+NO_MASTER = {
+    "group": "Zero master instance groups supplied, you must specify exactly one master instance group",
+    "fleet": "No master instance fleets were supplied; you must specify exactly one master instance fleet. "
+    + AGAIN,
+}
 _DEVICE = "/dev/sd{letter}"
 
 
@@ -35,19 +42,20 @@ def build_collections(instances: Mapping[str, Any], *, now: float) -> list[Colle
 
 
 def check_roles(collections: Sequence[Collection]) -> None:
-    """Check how many collections of each role a cluster has, or raise ValidationException.
-
-    EMR's wording of these is not public.
-    """
-    roles = [collection.role for collection in collections]
+    """Check how many collections of each role a cluster has, or raise ValidationException."""
+    roles = Counter(collection.role for collection in collections)
     kind = "fleet" if collections and collections[0].is_fleet else "group"
-    if roles.count("MASTER") != 1:
-        raise validation(f"Exactly one master instance {kind} must be specified.")
-    if roles.count("CORE") > 1:
-        raise validation(f"At most one core instance {kind} may be specified.")
-    most = 1 if kind == "fleet" else _MAX_TASK_GROUPS
-    if roles.count("TASK") > most:
-        raise validation(f"At most {most} task instance {kind}{'s' if most > 1 else ''} may be specified.")
+    for role in ("MASTER", "CORE") if kind == "group" else ("MASTER", "CORE", "TASK"):
+        if roles[role] > 1:
+            one = f"{role.lower()} instance {kind}"
+            raise validation(f"Multiple {one}s supplied, you must specify exactly one {one}")
+    if not roles["MASTER"]:
+        raise validation(NO_MASTER[kind])
+    if roles["TASK"] and not roles["CORE"]:
+        what = "nodes" if kind == "group" else "instance fleets"
+        raise validation(f"Clusters with task {what} must also define core {what}.")
+    if roles["TASK"] > _MAX_TASK_GROUPS:
+        raise validation(f"At most {_MAX_TASK_GROUPS} task instance groups may be specified.")
 
 
 def build_group(config: Mapping[str, Any], *, now: float) -> Collection:
@@ -58,9 +66,9 @@ def build_group(config: Mapping[str, Any], *, now: float) -> Collection:
     """
     role, count = config["InstanceRole"], int(config["InstanceCount"])
     if role == "MASTER" and count not in _MASTER_COUNTS:
-        raise validation("A master instance group must have an instance count of 1 or 3.")
+        raise validation("A master instance group must specify a single instance")
     if count < (0 if role == "TASK" else 1):
-        raise validation(f"Instance count of the {role.lower()} instance group must be greater than 0.")
+        raise validation("An instance group must have at least one instance")
     configurations = list(config.get("Configurations") or ())
     return _begin(
         Collection(
@@ -93,10 +101,8 @@ def build_fleet(config: Mapping[str, Any], *, now: float) -> Collection:
     if not config.get("InstanceTypeConfigs"):
         raise validation(f"The {role} instance fleet must specify at least one instance type.")
     if role == "MASTER" and sorted(targets.values()) != [0, 1]:
-        raise validation(
-            "The master instance fleet must have either TargetOnDemandCapacity or TargetSpotCapacity of 1."
-        )
-    check_targets(role, targets)
+        raise validation(f"A master instance fleet can only have a target capacity of 1. {AGAIN}")
+    check_targets(role, config.get("Name"), targets)
     configurations = list(config["InstanceTypeConfigs"][0].get("Configurations") or ())
     return _begin(
         Collection(
@@ -113,11 +119,12 @@ def build_fleet(config: Mapping[str, Any], *, now: float) -> Collection:
     )
 
 
-def check_targets(role: str, targets: Mapping[str, int]) -> None:
+def check_targets(role: str, name: str | None, targets: Mapping[str, int]) -> None:
     """Check a fleet's targets, or raise ValidationException."""
     if any(units < 0 for units in targets.values()) or (role != "TASK" and not any(targets.values())):
         raise validation(
-            f"The {role} instance fleet must have a TargetOnDemandCapacity or a TargetSpotCapacity above 0."
+            f"The instance fleet ({name or 'null'}) should have a value of one or greater for either "
+            "targetOnDemandCapacity or targetSpotCapacity."
         )
 
 
@@ -188,7 +195,7 @@ def _short_form(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Make groups of MasterInstanceType, SlaveInstanceType and InstanceCount."""
     master, count = instances["MasterInstanceType"], instances.get("InstanceCount", 1)
     if count < 1:
-        raise validation("InstanceCount must be greater than 0.")
+        raise validation("An instance group must have at least one instance")
     groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
     if count > 1:
         worker = instances.get("SlaveInstanceType") or master

@@ -1,31 +1,23 @@
 """What EMR demands of a RunJobFlow beside its model, in EMR's words where they are public."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sparkdrop_local.emr.ec2.operations.security import find_security_configuration
+from sparkdrop_local.emr.ec2.provisioning import AGAIN, NO_MASTER
 from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.ec2.releases import check_release
 from sparkdrop_local.emr.errors import EmrError, validation
 from sparkdrop_local.emr.storage import is_s3_uri
 
 _MOST_BOOTSTRAP_ACTIONS = 16
-# EMR runs one primary node, or three of them.
-_MASTERS = (1, 3)
 _AMI_VERSION = re.compile(r"latest|[23](\.\d+){1,2}")
 _ONE_OF = (
     "Please configure instances using one and only one of the following: instance groups; instance fleets; "
     "instance count, master and slave instance type."
 )
 _SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
-_AGAIN = "Revise the configuration and resubmit."
-_NO_MASTER = {
-    "groups": "Zero master instance groups supplied, you must specify exactly one master instance group",
-    "fleets": "No master instance fleets were supplied; you must specify exactly one master instance fleet. "
-    + _AGAIN,
-}
 
 
 def check_request(registry: Registry, parameters: Mapping[str, Any]) -> None:
@@ -98,31 +90,18 @@ def _check_instances(instances: Mapping[str, Any]) -> None:
     if len(subnets) > 1 and not fleets:
         raise validation(
             "Only one subnet may be specified for clusters configured with instance groups or instance "
-            f"count, master and slave instance type. {_AGAIN}"
+            f"count, master and slave instance type. {AGAIN}"
         )
     if groups:
         _check_groups(groups)
-    elif fleets:
-        _check_fleets(fleets)
-    else:
-        _check_short_form(instances)
-
-
-def _check_short_form(instances: Mapping[str, Any]) -> None:
-    if not instances.get("MasterInstanceType"):
-        raise validation(_NO_MASTER["groups"])
-    if instances.get("InstanceCount", 1) < 1:
-        raise validation("An instance group must have at least one instance")
+    elif is_short and not instances.get("MasterInstanceType"):
+        raise validation(NO_MASTER["group"])
 
 
 def _check_groups(groups: Sequence[Mapping[str, Any]]) -> None:
-    _check_roles([group["InstanceRole"] for group in groups], "groups")
     for group in groups:
-        role, count = group["InstanceRole"], group["InstanceCount"]
-        if count < 1:
+        if group["InstanceCount"] < 1:
             raise validation("An instance group must have at least one instance")
-        if role == "MASTER" and count not in _MASTERS:
-            raise validation("A master instance group must specify a single instance")
         _check_bid(group)
 
 
@@ -138,34 +117,3 @@ def _check_bid(group: Mapping[str, Any]) -> None:
         raise validation("The bid price is negative or zero.")
     if len(price.partition(".")[2]) > 3:  # noqa: PLR2004 - EMR's words
         raise validation("No more than 3 digits are allowed after decimal place in bid price")
-
-
-def _check_fleets(fleets: Sequence[Mapping[str, Any]]) -> None:
-    _check_roles([fleet["InstanceFleetType"] for fleet in fleets], "fleets")
-    for fleet in fleets:
-        capacity = fleet.get("TargetOnDemandCapacity", 0) + fleet.get("TargetSpotCapacity", 0)
-        if fleet["InstanceFleetType"] == "MASTER":
-            if capacity not in _MASTERS:
-                raise validation(f"A master instance fleet can only have a target capacity of 1. {_AGAIN}")
-        elif capacity < 1:
-            raise validation(
-                f"The instance fleet ({fleet.get('Name', 'null')}) should have a value of one or greater for "
-                "either targetOnDemandCapacity or targetSpotCapacity."
-            )
-
-
-def _check_roles(roles: Sequence[str], kind: str) -> None:
-    """Check that there is one master, and at most one core, without which there is no task."""
-    counts = Counter(roles)
-    for role in ("MASTER", "CORE") if kind == "groups" else ("MASTER", "CORE", "TASK"):
-        if counts[role] > 1:
-            word = role.lower()
-            raise validation(
-                f"Multiple {word} instance {kind} supplied, "
-                f"you must specify exactly one {word} instance {kind[:-1]}"
-            )
-    if not counts["MASTER"]:
-        raise validation(_NO_MASTER[kind])
-    if counts["TASK"] and not counts["CORE"]:
-        what = "nodes" if kind == "groups" else "instance fleets"
-        raise validation(f"Clusters with task {what} must also define core {what}.")

@@ -79,7 +79,7 @@ def modify_instance_fleet(registry: Registry, parameters: Mapping[str, Any]) -> 
         ON_DEMAND: int(config.get("TargetOnDemandCapacity", fleet.targets[ON_DEMAND])),
         SPOT: int(config.get("TargetSpotCapacity", fleet.targets[SPOT])),
     }
-    check_targets(fleet.role, targets)
+    check_targets(fleet.role, fleet.config.get("Name"), targets)
     kept = ("ResizeSpecifications", "InstanceTypeConfigs", "Context")
     asked = {**fleet.config, **{name: config[name] for name in kept if config.get(name)}}
     # refused before anything has changed
