@@ -45,7 +45,8 @@ def _reader(shape: "Shape") -> Reader:
 
     Two services may have shapes of one name; each service's model resolves its own.
     """
-    service = id(shape._shape_resolver)  # noqa: SLF001 - a shape tells its service by nothing else
+    # a shape tells its service by nothing else
+    service = id(shape._shape_resolver)  # type: ignore[attr-defined]  # noqa: SLF001
     key = (service, shape.name, repr(sorted(shape.metadata.items(), key=str)))
     reader = _READERS.get(key)
     if reader is None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -63,8 +64,8 @@ def refused(call: Callable[..., Any], code: str, **parameters: Any) -> None:
     "CreateApplication", "behaves", "Spark; Hive is refused. Capacity, network and images are kept and told"
 )
 def prove_create_application(emr: Any, client: Any) -> None:
-    application = create(emr, client, clientToken="case")
-    assert create(emr, client, clientToken="case-2") != application
+    tokens = [uuid.uuid4().hex for _ in range(2)]
+    assert len({create(emr, client, clientToken=token) for token in tokens}) == len(tokens)
     refused(client.create_application, "ValidationException", releaseLabel=RELEASE, type="HIVE")
 
 

@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import Delays
 from sparkdrop_local.emr.serverless.operations import OPERATIONS
-from tests.local.emr.cases_serverless import CASES
 
 RELEASE = "emr-7.13.0"
 ROLE = "arn:aws:iam::123456789012:role/job"
@@ -296,12 +295,3 @@ def test_the_same_path_of_another_service_is_not_ours(stepped):
     other = stepped.make_client("appconfig")
     assert other.create_application(Name="features")["Name"] == "features"
     other.close()
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.operation)
-def test_each_operation_does_what_its_case_says(emr, case):
-    case.prove(emr)
-
-
-def test_there_is_a_case_for_each_operation(client):
-    assert sorted(case.operation for case in CASES) == sorted(client.meta.service_model.operation_names)
