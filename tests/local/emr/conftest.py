@@ -1,6 +1,7 @@
 """A local EMR before moto, over HTTP on the loopback: what an unmodified boto3 sees."""
 
 import gzip
+import json
 import logging
 import threading
 import time
@@ -17,6 +18,7 @@ from werkzeug.serving import make_server
 from sparkdrop_local.emr import NO_DELAYS, Delays, EmrApp, EmrSettings
 from tests.local.emr.calls import NEEDED
 from tests.local.emr.responses import PROBLEMS, check_responses
+from tests.local.emr.serverless import make
 
 DEADLINE_SECONDS = 180  # a JVM on a busy machine takes a minute
 RESIZING_SECONDS = 180
@@ -172,3 +174,45 @@ def slow(make_emr: Callable[..., LocalEmr], tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="session")
 def repo_root(pytestconfig: pytest.Config) -> Path:
     return pytestconfig.rootpath
+
+
+@pytest.fixture(scope="module")
+def serverless(make_emr, tmp_path_factory):
+    found = make(make_emr, tmp_path_factory.mktemp("serverless"), delays=NO_DELAYS)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def events(serverless):
+    """A queue that gets every event of EMR Serverless; read it by a function."""
+    sqs, bus = serverless.emr.make_client("sqs"), serverless.emr.make_client("events")
+    url = sqs.create_queue(QueueName="serverless")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    bus.put_rule(Name="serverless", EventPattern=json.dumps({"source": ["aws.emr-serverless"]}))
+    bus.put_targets(Rule="serverless", Targets=[{"Id": "queue", "Arn": arn}])
+    seen = []
+
+    def read(identifier, count):
+        """Wait for a number of events that tell of an application or a job run."""
+
+        def found():
+            return [
+                event
+                for event in seen
+                if identifier in (event["detail"].get("jobRunId"), event["detail"]["applicationId"])
+            ]
+
+        def enough():
+            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            for message in answer.get("Messages", []):
+                seen.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return len(found()) >= count
+
+        serverless.emr.until(enough)
+        return found()
+
+    yield read
+    sqs.close()
+    bus.close()
