@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,9 +104,13 @@ def start(home: Path, port: int, stack: ExitStack, *, trail: bool, empty: bool) 
 
 
 def emr_settings(home: Path) -> EmrSettings:
-    """EMR's settings from this process's environment, with credentials of their own for its steps."""
+    """EMR's settings from this process's environment, with credentials of their own for its steps.
+
+    An endpoint in that environment is another system's: EMR's is the server that is about to start.
+    """
     steps = {**names.ENVIRONMENT, "AWS_ACCESS_KEY_ID": names.JOB_KEY_ID}
-    return EmrSettings.from_environment(home / "emr", {**os.environ, **steps})
+    settings = EmrSettings.from_environment(home / "emr", {**os.environ, **steps})
+    return replace(settings, endpoint_url=None)
 
 
 if __name__ == "__main__":

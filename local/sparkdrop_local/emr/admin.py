@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sparkdrop_local.emr.context import EmrContext
 from sparkdrop_local.emr.faults import Fault, FaultKind
 from sparkdrop_local.emr.http import Request, Response, is_loopback
+from sparkdrop_local.emr.settings import MAX_CLOCK_RATE
 
 _ROOT = "/_emr"
 _ROUTES = {
@@ -39,6 +40,7 @@ _ROUTES = {
 # What happens until it is cancelled, unless the order says how often.
 _LASTING = (FaultKind.OUTAGE, FaultKind.SLOW_LOGS)
 _NEEDS_SECONDS = (FaultKind.OUTAGE, FaultKind.SLOW_LOGS)
+_TAKES_SECONDS = (*_NEEDS_SECONDS, FaultKind.SPOT_INTERRUPTION)
 _MOST_SECONDS = 10 * 365 * 86_400
 _Answer = tuple[HTTPStatus, Any]
 Order = TypeVar("Order", bound=BaseModel)
@@ -63,6 +65,8 @@ class FaultOrder(BaseModel):
     def _check(self) -> Self:
         if self.kind in _NEEDS_SECONDS and not self.seconds:
             raise ValueError(f'{self.kind} lasts some time: add "seconds"')
+        if self.kind not in _TAKES_SECONDS and "seconds" in self.model_fields_set:
+            raise ValueError(f'{self.kind} lasts no time: leave "seconds" out')
         if self.kind is not FaultKind.THROTTLE and (self.rate or "burst" in self.model_fields_set):
             raise ValueError('"rate" and "burst" are of a throttle')
         if self.kind not in (FaultKind.OUTAGE, FaultKind.LOST_RESPONSE) and "cut" in self.model_fields_set:
@@ -83,7 +87,7 @@ class ClockOrder(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    rate: float | None = Field(None, ge=0)
+    rate: float | None = Field(None, ge=0, le=MAX_CLOCK_RATE)
     step_seconds: float | None = Field(None, ge=0, le=_MOST_SECONDS)
 
     @model_validator(mode="after")
@@ -200,7 +204,10 @@ class AdminService:
         if order.rate is not None:
             clock.set_rate(order.rate)
         if order.step_seconds is not None:
-            clock.step(order.step_seconds)
+            try:
+                clock.step(order.step_seconds)
+            except ValueError as error:
+                raise _RefusedError(HTTPStatus.BAD_REQUEST, f"{request.path}: {error}") from error
         return self._read_clock(request)
 
     def _read_state(self, request: Request) -> _Answer:

@@ -14,10 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sparkdrop_local.emr.settings import MAX_CLOCK_RATE
+
 _LOGGER = logging.getLogger(__name__)
 # Longer waits overflow a condition's timeout, and a laptop that slept has to notice.
 _LONGEST_WAIT_SECONDS = 60.0
 _FEWEST_SWEPT = 256
+LATEST = 221_845_392_000.0
+"""The first second of the year 9000: dates end soon after."""
 
 
 @dataclass(order=True, slots=True)
@@ -121,8 +125,8 @@ class Clock:
         Raises:
             ValueError: the rate is negative or no number.
         """
-        if not math.isfinite(rate) or rate < 0:
-            raise ValueError(f"a clock's rate is 0 or more, not {rate}")
+        if not 0 <= rate <= MAX_CLOCK_RATE:
+            raise ValueError(f"a clock's rate is 0 to {MAX_CLOCK_RATE}, not {rate}")
         with self._changed:
             self._set(self.now(), rate)
             self._changed.notify_all()
@@ -137,6 +141,8 @@ class Clock:
             raise ValueError(f"a clock is stepped forward, not by {seconds} seconds")
         with self._changed:
             target = self.now() + seconds
+            if target > LATEST:
+                raise ValueError("a clock ends with the year 9000")
             while not self._closed and self._timers and self._timers[0].due <= target:
                 timer = heapq.heappop(self._timers)
                 if timer.callback is not None:
@@ -148,7 +154,9 @@ class Clock:
     def close(self) -> None:
         """Stop calling; what is due later never comes. The lock is not held: a call may be under way."""
         with self._changed:
-            self._closed = True
+            if not self._closed:
+                self._closed = True
+                self._on_set(Setting(self.now(), 0, time.time()))  # it stands still until it is opened again
             self._changed.notify_all()
         self._thread.join()
 

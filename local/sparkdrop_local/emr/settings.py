@@ -13,6 +13,8 @@ from sparkdrop_local.spark import SparkRuntime
 
 DELAYS_VARIABLE = "SPARKDROP_LOCAL_EMR_DELAYS"
 RATE_VARIABLE = "SPARKDROP_LOCAL_EMR_CLOCK_RATE"
+# eleven days a second: what runs faster soon leaves the years that a date can have
+MAX_CLOCK_RATE = 1_000_000
 STEP_MEMORY_VARIABLE = "SPARKDROP_LOCAL_EMR_STEP_MEMORY_MIB"
 _MIB = 1024 * 1024
 Value = TypeVar("Value")
@@ -67,6 +69,13 @@ class Delays:
             )  # fmt: skip
         half = _parse_number(text) / 2
         return cls(starting=half, bootstrapping=half)
+
+
+def _parse_rate(text: str) -> float:
+    rate = _parse_number(text)
+    if rate > MAX_CLOCK_RATE:
+        raise ValueError(text)
+    return rate
 
 
 def _parse_number(text: str) -> float:
@@ -139,7 +148,7 @@ class EmrSettings:
             scratch_dir=home,
             state_file=home / "state.sqlite",
             delays=_read(environ, DELAYS_VARIABLE, "local", Delays.parse, "none, local, real or seconds"),
-            clock_rate=_read(environ, RATE_VARIABLE, "1", _parse_number, "a number, 0 or more"),
+            clock_rate=_read(environ, RATE_VARIABLE, "1", _parse_rate, "a number, 0 or more, to 1000000"),
             step_memory_bytes=_read(environ, STEP_MEMORY_VARIABLE, "4096", _parse_memory, "MiB, 1 or more"),
             endpoint_url=environ.get("AWS_ENDPOINT_URL"),
             environment={name: environ[name] for name in names if name in environ},

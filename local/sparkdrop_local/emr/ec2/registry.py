@@ -119,6 +119,13 @@ class Registry:
             raise validation(MODIFY_TERMINATED)
         return cluster
 
+    def find_live_cluster(self, cluster_id: str) -> Cluster:
+        """Find a cluster that may still be changed, or raise an error as EMR's."""
+        cluster = self.find_cluster(cluster_id)
+        if cluster.state.is_over:
+            raise validation(MODIFY_TERMINATED)
+        return cluster
+
     def find_step(self, cluster: Cluster, step_id: str) -> Step:
         """Find a step of a cluster, or raise InvalidRequestException."""
         step = cluster.steps.get(step_id)

@@ -17,6 +17,8 @@ _OVERHEAD_FACTOR = 0.1
 _LEAST_OVERHEAD_GB = 384 / 1024
 _NUMBER = re.compile(r"\d+")
 _SPARK_SIZE = re.compile(r"(?P<number>\d+)(?P<unit>[kmgt]?)b?", re.IGNORECASE)
+# as Spark reads an integer, as far as one counts workers
+_COUNT = re.compile(r"[0-9]{1,9}")
 _GB_OF_UNIT = {"k": 1 / 1024**2, "": 1 / 1024, "m": 1 / 1024, "g": 1.0, "t": 1024.0}
 _CONF_OPTIONS = ("--conf", "-c")
 # spark-submit's options that are settings, by those settings
@@ -72,11 +74,15 @@ class Workers:
         Returns:
             What is taken, and how many workers that is; None where not even the least can be had.
         """
-        for executors in range(max(self.executors, 1), 0, -1):
-            wanted = self.driver + self.executor * executors
-            if not find_exceeded(used + wanted, limit):
-                return wanted, executors + 1
-        return None
+        # the most that no limit is exceeded by; more of them never fit where fewer do not
+        least, most = 0, max(self.executors, 1)
+        while least < most:
+            executors = (least + most + 1) // 2
+            if find_exceeded(used + self.driver + self.executor * executors, limit):
+                most = executors - 1
+            else:
+                least = executors
+        return (self.driver + self.executor * least, least + 1) if least else None
 
 
 def find_exceeded(wanted: Resources, limit: Mapping[str, Any] | None) -> list[str]:
@@ -127,7 +133,7 @@ def plan_workers(conf: Mapping[str, str]) -> Workers:
     return Workers(
         driver=_worker(conf, "driver"),
         executor=_worker(conf, "executor"),
-        executors=int(executors) if executors and executors.isdigit() else _DEFAULT_EXECUTORS,
+        executors=int(executors) if executors and _COUNT.fullmatch(executors) else _DEFAULT_EXECUTORS,
     )
 
 

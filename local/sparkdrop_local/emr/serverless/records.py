@@ -163,7 +163,6 @@ class Application:
     token: tuple[str, str]
     tags: dict[str, str]
     state: ApplicationState = ApplicationState.CREATING
-    details: str | None = None
     idle_since: float = 0.0
     runs: dict[str, JobRun] = field(default_factory=dict)
 

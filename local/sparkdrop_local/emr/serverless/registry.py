@@ -177,11 +177,12 @@ class Registry:
 
     def _load(self) -> None:
         """Read what an earlier process knew."""
-        for _, record in self.context.store.load(_APPLICATION):
-            self._index(Application.from_record(record))
-        for _, record in self.context.store.load(_RUN):
-            if record["application_id"] in self._applications:
-                self._index(JobRun.from_record(record))
+        store = self.context.store
+        for _, application in store.read(_APPLICATION, Application.from_record):
+            self._index(application)
+        for _, run in store.read(_RUN, JobRun.from_record):
+            if run.application_id in self._applications:
+                self._index(run)
         self._left = list(self._applications.values())
 
     def _arn(self, identifier: str) -> str:

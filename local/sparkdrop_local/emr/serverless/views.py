@@ -95,7 +95,6 @@ def _describe(application: Application) -> dict[str, Any]:
         "releaseLabel": request["releaseLabel"],
         "type": request["type"],
         "state": application.state,
-        "stateDetails": application.details,
         "createdAt": _round(application.created),
         "updatedAt": _round(application.updated),
         "architecture": request.get("architecture") or "X86_64",

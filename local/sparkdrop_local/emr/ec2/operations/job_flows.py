@@ -96,7 +96,7 @@ def _build_instances(cluster: Cluster) -> dict[str, Any]:
         "Placement": instances.get("Placement"),
         "KeepJobFlowAliveWhenNoSteps": cluster.keep_alive,
         "TerminationProtected": cluster.protected,
-        "UnhealthyNodeReplacement": instances.get("UnhealthyNodeReplacement"),
+        "UnhealthyNodeReplacement": cluster.unhealthy_node_replacement,
     }
 
 

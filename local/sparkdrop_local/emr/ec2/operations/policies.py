@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sparkdrop_local.emr.ec2 import words
 from sparkdrop_local.emr.ec2.records import Cluster
 from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.errors import validation
@@ -14,35 +13,35 @@ _DEFAULT_IDLE_SECONDS = 3_600
 
 def set_termination_protection(registry: Registry, parameters: Mapping[str, Any]) -> None:
     """Protect clusters from TerminateJobFlows and from failing steps, or end that."""
-    for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
+    for cluster in _find_live_job_flows(registry, parameters):
         cluster.protected = parameters["TerminationProtected"]
         registry.change(cluster)
 
 
 def set_keep_alive(registry: Registry, parameters: Mapping[str, Any]) -> None:
     """Have clusters wait for more steps once theirs are done, or end."""
-    for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
+    for cluster in _find_live_job_flows(registry, parameters):
         cluster.keep_alive = parameters["KeepJobFlowAliveWhenNoSteps"]
         registry.change(cluster)
 
 
 def set_visible_to_all_users(registry: Registry, parameters: Mapping[str, Any]) -> None:
     """Keep whether all users of the account see clusters; here all do."""
-    for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
+    for cluster in _find_live_job_flows(registry, parameters):
         cluster.request = {**cluster.request, "VisibleToAllUsers": parameters["VisibleToAllUsers"]}
         registry.change(cluster)
 
 
 def set_unhealthy_node_replacement(registry: Registry, parameters: Mapping[str, Any]) -> None:
     """Keep whether unhealthy nodes are replaced; here none is."""
-    for cluster in registry.find_job_flows(parameters["JobFlowIds"]):
+    for cluster in _find_live_job_flows(registry, parameters):
         cluster.unhealthy_node_replacement = parameters["UnhealthyNodeReplacement"]
         registry.change(cluster)
 
 
 def put_auto_termination_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Have a cluster end after some idle time."""
-    cluster = _find_live(registry, parameters)
+    cluster = registry.find_live_cluster(parameters["ClusterId"])
     cluster.idle_timeout = check_idle_timeout(parameters.get("AutoTerminationPolicy") or {})
     registry.change(cluster)
     return {}
@@ -56,7 +55,7 @@ def get_auto_termination_policy(registry: Registry, parameters: Mapping[str, Any
 
 def remove_auto_termination_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Have a cluster stay however long it is idle."""
-    cluster = _find_live(registry, parameters)
+    cluster = registry.find_live_cluster(parameters["ClusterId"])
     cluster.idle_timeout = None
     registry.change(cluster)
     return {}
@@ -71,11 +70,8 @@ def check_idle_timeout(policy: Mapping[str, Any]) -> int:
     return seconds
 
 
-def _find_live(registry: Registry, parameters: Mapping[str, Any]) -> Cluster:
-    cluster = registry.find_cluster(parameters["ClusterId"])
-    if cluster.state.is_over:
-        raise validation(words.MODIFY_TERMINATED)
-    return cluster
+def _find_live_job_flows(registry: Registry, parameters: Mapping[str, Any]) -> list[Cluster]:
+    return [registry.find_live_job_flow(identifier) for identifier in parameters["JobFlowIds"]]
 
 
 OPERATIONS = {

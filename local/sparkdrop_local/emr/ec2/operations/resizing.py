@@ -130,7 +130,7 @@ def _change_group(registry: Registry, cluster: Cluster, group: Collection, confi
         hardware.reconfigure(
             cluster, group, _merge(group.configurations, configurations) if merge else configurations
         )
-    leaving = list(config.get("EC2InstanceIdsToTerminate") or ())
+    leaving = list(dict.fromkeys(config.get("EC2InstanceIdsToTerminate") or ()))
     ((market, count),) = group.targets.items()
     asked = config.get("InstanceCount")
     if asked is None:
@@ -138,7 +138,7 @@ def _change_group(registry: Registry, cluster: Cluster, group: Collection, confi
         asked = count - len(leaving)
     elif asked < count:
         named = (group.shrink_policy.get("InstanceResizePolicy") or {}).get("InstancesToTerminate") or ()
-        leaving += [name for name in named if name not in leaving][: count - asked - len(leaving)]
+        leaving += [name for name in named if name not in leaving][: max(count - asked - len(leaving), 0)]
     if leaving or asked != count:
         hardware.resize(cluster, group, {market: asked}, leaving)
     hardware.keep(cluster, group)

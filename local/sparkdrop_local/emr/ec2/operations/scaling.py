@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sparkdrop_local.emr.ec2 import words
 from sparkdrop_local.emr.ec2.instance_views import build_scaling_policy
 from sparkdrop_local.emr.ec2.nodes import Collection
 from sparkdrop_local.emr.ec2.operations.instances import check_kind, find_collection
 from sparkdrop_local.emr.ec2.records import Cluster
 from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.ec2.scaling import check_managed_scaling, check_scaling_policy
-from sparkdrop_local.emr.errors import validation
 
 
 def put_auto_scaling_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def remove_auto_scaling_policy(registry: Registry, parameters: Mapping[str, Any]
 
 def put_managed_scaling_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Give a cluster limits to scale in."""
-    cluster = _find_live(registry, parameters)
+    cluster = registry.find_live_cluster(parameters["ClusterId"])
     check_managed_scaling(parameters["ManagedScalingPolicy"], uses_fleets=cluster.uses_fleets)
     cluster.managed_scaling = parameters["ManagedScalingPolicy"]
     registry.change(cluster)
@@ -53,23 +51,16 @@ def get_managed_scaling_policy(registry: Registry, parameters: Mapping[str, Any]
 
 def remove_managed_scaling_policy(registry: Registry, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Take a cluster's limits to scale in away."""
-    cluster = _find_live(registry, parameters)
+    cluster = registry.find_live_cluster(parameters["ClusterId"])
     cluster.managed_scaling = None
     registry.change(cluster)
     return {}
 
 
-def _find_live(registry: Registry, parameters: Mapping[str, Any]) -> Cluster:
-    cluster = registry.find_cluster(parameters["ClusterId"])
-    if cluster.state.is_over:
-        raise validation(words.MODIFY_TERMINATED)
-    return cluster
-
-
 def _find_group(
     registry: Registry, parameters: Mapping[str, Any], operation: str
 ) -> tuple[Cluster, Collection]:
-    cluster = _find_live(registry, parameters)
+    cluster = registry.find_live_cluster(parameters["ClusterId"])
     check_kind(cluster, operation, fleets=False)
     return cluster, find_collection(cluster, parameters["InstanceGroupId"])
 
