@@ -32,6 +32,23 @@ ValueError: no such column: carrier
 """
 
 
+YARN = """26/03/01 12:00:00 INFO Client: Application report for application_1_0001 (state: RUNNING)
+\t client token: N/A
+\t diagnostics: N/A
+\t ApplicationMaster host: 10.0.0.1
+\t ApplicationMaster RPC port: 0
+\t queue: default
+\t start time: 1772366400000
+\t final status: UNDEFINED
+\t tracking URL: N/A
+\t user: hadoop
+"""
+FAILED = """Exception in thread "main" org.apache.spark.SparkException: Application application_1_0001 \
+finished with failed status
+\tat org.apache.spark.deploy.yarn.Client.run(Client.scala:1327)
+"""
+
+
 class ClusterWithCancel(Emr):
     """EMR with the call that the emulation lacks."""
 
@@ -275,6 +292,9 @@ def test_a_reason_is_the_last_lines_that_say_something():
     assert len(tail_reason("\n".join(f"line {n}" for n in range(50))).splitlines()) == 5
     assert tail_reason("") is None
     assert tail_reason("26/03/01 12:00:00 INFO all is well\n\n") is None
+    # YARN's client, of a driver that was killed: there is no reason in it
+    assert tail_reason(YARN) is None
+    assert tail_reason(f"{YARN}ValueError: no\n\n. Failing the application.\n{FAILED}") == "ValueError: no"
 
 
 def test_an_excerpt_is_as_many_whole_lines_as_a_page_has_room_for():

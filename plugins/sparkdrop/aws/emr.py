@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 LIVE_JOB_FLOW_STATES: "tuple[ClusterStateType, ...]" = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 LIVE_STEP_STATES = ("PENDING", "RUNNING", "CANCEL_PENDING")
-_NOISE = re.compile(r"^\s*(at |\.\.\. \d+ more)|^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARN|DEBUG) |^WARNING: ")
+# Frames, log lines that are no errors, and what YARN's client reports of every application: in cluster mode
+# the driver's own words are between them.
+_NOISE = re.compile(
+    r"^\s*(at |\.\.\. \d+ more)|^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARN|DEBUG) |^WARNING: "
+    r"|^\t (client token|diagnostics: N/A|ApplicationMaster|queue|start time)\b"
+    r"|^\t (final status|tracking URL|user)\b"
+    r"|^\. Failing the application\.?$|^Last \d+ bytes of "
+    r"|^Exception in thread \"main\" \S+SparkException: Application \S+ finished with failed status$"
+)
 _LAST_LINES = 5
 _EXCERPT_LENGTH = 2_000
 
@@ -169,7 +177,7 @@ def _step_logs(log_uri: str | None, job_flow_id: str, step_id: str) -> str | Non
 
 
 def tail_reason(stderr: str) -> str | None:
-    """The last lines of a driver's stderr that say something: no Java frames, no INFO."""
+    """The last lines of a step's stderr that say something: no Java frames, no INFO, no report of YARN's."""
     return "\n".join(_telling_lines(stderr)[-_LAST_LINES:]) or None
 
 

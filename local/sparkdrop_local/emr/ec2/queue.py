@@ -50,9 +50,15 @@ class StepQueue:
         return bool(self._runs)
 
     def fail_lost(self) -> None:
-        """Fail the steps that ran in an earlier process."""
+        """End the steps that ran in an earlier process: FAILED, unless they were being stopped."""
+        ending = self._cluster.ending
         for step in self._cluster.steps_in(StepState.RUNNING, StepState.CANCEL_PENDING):
-            self._end_step(step, Outcome(JobState.FAILED, Failure(UNKNOWN, words.LOST_STEP, None)))
+            if step.state is StepState.CANCEL_PENDING or ending == words.USER_REQUEST:
+                self._end_step(step, Outcome(JobState.CANCELLED))
+            elif ending is not None:
+                self._end_step(step, Outcome(JobState.INTERRUPTED))
+            else:
+                self._end_step(step, Outcome(JobState.FAILED, Failure(UNKNOWN, words.LOST_STEP, None)))
 
     def start_due(self) -> None:
         """Start the steps whose turn it is."""
