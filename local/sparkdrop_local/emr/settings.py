@@ -148,7 +148,7 @@ class EmrSettings:
             scratch_dir=home,
             state_file=home / "state.sqlite",
             delays=_read(environ, DELAYS_VARIABLE, "local", Delays.parse, "none, local, real or seconds"),
-            clock_rate=_read(environ, RATE_VARIABLE, "1", _parse_rate, "a number, 0 or more, to 1000000"),
+            clock_rate=_read(environ, RATE_VARIABLE, "1", _parse_rate, "a number, 0 to 1000000"),
             step_memory_bytes=_read(environ, STEP_MEMORY_VARIABLE, "4096", _parse_memory, "MiB, 1 or more"),
             endpoint_url=environ.get("AWS_ENDPOINT_URL"),
             environment={name: environ[name] for name in names if name in environ},

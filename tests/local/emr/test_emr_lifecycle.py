@@ -24,15 +24,19 @@ def test_a_cluster_that_is_kept_alive_waits_for_steps(emr):
 
 
 def test_a_cluster_passes_emrs_states_in_order(make_emr, tmp_path):
-    emr = make_emr(scratch_dir=tmp_path, delays=Delays(starting=0.3, bootstrapping=0.3, terminating=0.4))
+    delays = Delays(starting=60, bootstrapping=60, terminating=60)
+    emr = make_emr(scratch_dir=tmp_path / "emr", delays=delays, clock_rate=0)
+    go = tmp_path / "go"
     try:
-        cluster = emr.run(emr.bash("sleep 0.4"), keep_alive=False)
-        seen = []
-        while not seen or seen[-1] != "TERMINATED":
-            state = emr.cluster(cluster)["Status"]["State"]
-            if state not in seen:
-                seen.append(state)
-        assert seen == ["STARTING", "BOOTSTRAPPING", "RUNNING", "TERMINATING", "TERMINATED"]
+        cluster = emr.run(emr.bash(f"until [ -e {go} ]; do sleep 0.02; done"), keep_alive=False)
+        for state in ("STARTING", "BOOTSTRAPPING"):
+            assert emr.cluster(cluster)["Status"]["State"] == state
+            emr.step_clock(60)
+        assert emr.cluster(cluster)["Status"]["State"] == "RUNNING"
+        go.touch()
+        emr.wait_cluster(cluster, "TERMINATING")
+        emr.step_clock(60)
+        assert emr.cluster(cluster)["Status"]["State"] == "TERMINATED"
     finally:
         emr.close()
 

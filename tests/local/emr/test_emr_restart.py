@@ -160,7 +160,7 @@ def test_a_home_has_one_process_and_settings_reach_it(tmp_path):
     ("name", "value", "takes"),
     [
         ("SPARKDROP_LOCAL_EMR_DELAYS", "slow", "none, local, real or seconds"),
-        ("SPARKDROP_LOCAL_EMR_CLOCK_RATE", "fast", "a number, 0 or more"),
+        ("SPARKDROP_LOCAL_EMR_CLOCK_RATE", "fast", "a number, 0 to 1000000"),
         ("SPARKDROP_LOCAL_EMR_STEP_MEMORY_MIB", "0", "MiB, 1 or more"),
     ],
 )

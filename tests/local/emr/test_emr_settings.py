@@ -53,7 +53,7 @@ def test_real_delays_are_minutes():
     ("name", "takes", "values"),
     [
         ("DELAYS", "none, local, real or seconds", ("soon", "-1", "nan", "inf", "1s", "NONE")),
-        ("CLOCK_RATE", "a number, 0 or more", ("fast", "-1", "nan", "inf")),
+        ("CLOCK_RATE", "a number, 0 to 1000000", ("fast", "-1", "nan", "inf", "1000001")),
         ("STEP_MEMORY_MIB", "MiB, 1 or more", ("4G", "0", "-1", "1.5")),
     ],
 )

@@ -38,6 +38,10 @@ def build_collections(instances: Mapping[str, Any], *, now: float) -> list[Colle
         groups = instances.get("InstanceGroups") or _short_form(instances)
         made = [build_group(group, now=now) for group in groups]
     check_roles(made)
+    roles = {collection.role for collection in made}
+    if "TASK" in roles and "CORE" not in roles:
+        what = "instance fleets" if made[0].is_fleet else "nodes"
+        raise validation(f"Clusters with task {what} must also define core {what}.")
     return made
 
 
@@ -51,9 +55,6 @@ def check_roles(collections: Sequence[Collection]) -> None:
             raise validation(f"Multiple {one}s supplied, you must specify exactly one {one}")
     if not roles["MASTER"]:
         raise validation(NO_MASTER[kind])
-    if roles["TASK"] and not roles["CORE"]:
-        what = "nodes" if kind == "group" else "instance fleets"
-        raise validation(f"Clusters with task {what} must also define core {what}.")
     if roles["TASK"] > _MAX_TASK_GROUPS:
         raise validation(f"At most {_MAX_TASK_GROUPS} task instance groups may be specified.")
 
@@ -98,11 +99,11 @@ def build_fleet(config: Mapping[str, Any], *, now: float) -> Collection:
         ON_DEMAND: int(config.get("TargetOnDemandCapacity") or 0),
         SPOT: int(config.get("TargetSpotCapacity") or 0),
     }
-    if not config.get("InstanceTypeConfigs"):
-        raise validation(f"The {role} instance fleet must specify at least one instance type.")
     if role == "MASTER" and sorted(targets.values()) != [0, 1]:
         raise validation(f"A master instance fleet can only have a target capacity of 1. {AGAIN}")
     check_targets(role, config.get("Name"), targets)
+    if not config.get("InstanceTypeConfigs"):
+        raise validation(f"The {role} instance fleet must specify at least one instance type.")
     configurations = list(config["InstanceTypeConfigs"][0].get("Configurations") or ())
     return _begin(
         Collection(
