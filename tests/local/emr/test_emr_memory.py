@@ -1,12 +1,15 @@
 """The memory of steps: a limit on what all processes of one hold together, and YARN's words above it."""
 
+import os
 import re
 import sys
+import threading
 
 import pytest
 
 from sparkdrop_local.emr import NO_DELAYS
-from sparkdrop_local.emr.jobs.memory import describe_excess, find_members
+from sparkdrop_local.emr.jobs import memory
+from sparkdrop_local.emr.jobs.memory import MemoryWatch, describe_excess, find_members
 from sparkdrop_local.processes import measure_memory_bytes
 
 MIB = 1024 * 1024
@@ -37,7 +40,7 @@ def test_a_step_whose_processes_hold_too_much_together_is_killed(small, apart):
     failed, after = (step["Id"] for step in small.steps(cluster))
     status = small.wait_step(cluster, failed, "FAILED", "COMPLETED", "CANCELLED")
     details = status["FailureDetails"]
-    assert details["Reason"] == "Out of memory"
+    assert details["Reason"] == "Out of memory."
     told = SENTENCE.match(details["Message"])
     assert told is not None
     assert float(told[1]) > 96
@@ -58,6 +61,21 @@ def test_a_step_is_not_charged_with_what_another_holds(small, tmp_path):
     go.touch()
     for step in steps:
         assert small.wait_step(cluster, step, "COMPLETED", "FAILED")["State"] == "COMPLETED"
+
+
+def test_a_look_that_goes_wrong_is_told_and_does_not_end_the_watch(monkeypatch, caplog):
+    found = threading.Event()
+    looks = iter([OSError("no /proc")])
+
+    def look(jobs):
+        for error in looks:
+            raise error
+        return find_members(jobs)
+
+    monkeypatch.setattr(memory, "find_members", look)
+    with MemoryWatch(1).watching("job", os.getsid(0), lambda _: found.set()):
+        assert found.wait(30)
+    assert "no /proc" in caplog.text
 
 
 def measure(watch):

@@ -120,7 +120,7 @@ def test_an_application_and_its_container_are_named_as_yarn_names_them():
     }
 
 
-def start_client(tmp_path, script):
+def start_client(tmp_path, script, **environment):
     arguments = submit_to_container(
         ["/bin/sh", "-c", script],
         APPLICATION,
@@ -129,7 +129,12 @@ def start_client(tmp_path, script):
         stderr=tmp_path / "err",
     )
     return subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        arguments,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -169,6 +174,20 @@ def test_a_driver_that_is_stopped_may_end_in_its_own_time(tmp_path):
     assert (tmp_path / "out").read_text() == "put away\n"
 
 
+def test_a_submission_that_is_stopped_before_its_driver_starts_none(tmp_path):
+    # YARN's client asks for the date as it logs the submission: that is when its group is told to stop
+    date = tmp_path / "bin" / "date"
+    date.parent.mkdir()
+    date.write_text('#!/bin/sh\n[ "$1" = +%s ] && exec echo 0\nkill -TERM 0\n')
+    date.chmod(0o755)
+    client = start_client(
+        tmp_path, f"echo > {tmp_path}/started", PATH=f"{date.parent}{os.pathsep}{os.environ['PATH']}"
+    )
+    client.communicate(timeout=30)
+    assert client.returncode == 128 + signal.SIGTERM
+    assert not (tmp_path / "started").exists()
+
+
 def test_a_script_without_a_first_line_is_run_by_sh_and_one_of_the_machine_where_it_lies(emr, tmp_path):
     emr.s3.put_object(Bucket="code", Key="plain.sh", Body=b'echo "plain $1"\n')
     local = tmp_path / "local.sh"
@@ -194,3 +213,10 @@ def test_a_script_has_the_aws_cli_and_reaches_this_s3_by_it(emr):
     emr.until(lambda: emr.states(cluster) == ["COMPLETED"])
     (step,) = emr.steps(cluster)
     assert emr.log(cluster, step["Id"], "stdout") == "noted"
+
+
+def test_a_module_of_a_scripts_folder_hides_none_of_its_spark_submit(emr):
+    cluster = emr.run(emr.bash("echo 'raise SystemExit(\"hidden\")' > json.py; spark-submit --wrong x"))
+    emr.until(lambda: emr.states(cluster) == ["FAILED"])
+    (step,) = emr.steps(cluster)
+    assert "unrecognized option: --wrong" in emr.log(cluster, step["Id"], "stderr")

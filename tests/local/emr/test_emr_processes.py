@@ -1,9 +1,11 @@
 """What a local EMR leaves running: nothing, however a step, its server or its guard ends."""
 
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,9 +15,13 @@ import pytest
 
 from sparkdrop_local import processes
 from sparkdrop_local.emr import NO_DELAYS
+from sparkdrop_local.emr.ec2.queue import StepQueue
 from sparkdrop_local.emr.faults import Fault, FaultKind
+from sparkdrop_local.emr.jobs import execution
+from sparkdrop_local.emr.jobs.commands import PlainCommand
 from sparkdrop_local.emr.jobs.execution import EMR_MARK
 from sparkdrop_local.emr.jobs.memory import JOB_MARK
+from sparkdrop_local.emr.jobs.task import JobState, JobTask, Outcome
 from sparkdrop_local.emr.store import Store
 from tests.local.emr.calls import NEEDED
 
@@ -158,6 +164,63 @@ def test_a_step_that_a_signal_ends_has_the_exit_code_of_a_shell(emr):
     (step,) = emr.steps(cluster)
     emr.wait_step(cluster, step["Id"], "FAILED")
     assert "Step failed with exitCode 137" in emr.log(cluster, step["Id"], "controller")
+
+
+def test_a_step_whose_logs_cannot_be_made_fails(emr, monkeypatch):
+    def refuse(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(execution, "JobLogs", refuse)
+    cluster = emr.run(emr.bash("true"))
+    (step,) = emr.steps(cluster)
+    details = emr.wait_step(cluster, step["Id"], "FAILED")["FailureDetails"]
+    assert "No space left on device" in details["Message"]
+
+
+def test_a_job_finds_nothing_of_an_earlier_process_in_its_folder(emr):
+    logs = emr.app.context.settings.scratch_dir / "j-again" / "bootstrap-actions" / "1" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "stdout").write_text("earlier\n")
+    ended: queue.Queue[Outcome] = queue.Queue()
+    task = JobTask(
+        folder="j-again/bootstrap-actions/1",
+        names=(),
+        line="echo now",
+        build_command=lambda: PlainCommand(("echo", "now")),
+    )
+    emr.app._runner.start(task, ended.put)
+    assert ended.get(timeout=60).state is JobState.COMPLETED
+    assert (logs / "stdout").read_text() == "now\n"
+
+
+def test_what_is_due_goes_on_where_the_end_of_a_step_cannot_be_kept(emr, monkeypatch):
+    end_step = StepQueue._end_step
+    failing = iter([OSError("disk full")])
+
+    def end(self, step, outcome):
+        end_step(self, step, outcome)
+        for error in failing:
+            raise error
+
+    monkeypatch.setattr(StepQueue, "_end_step", end)
+    monkeypatch.setattr(threading, "excepthook", lambda hook: told.append(hook.exc_value))
+    told: list[BaseException | None] = []
+    cluster = emr.run(emr.bash("true"), emr.bash("true"))
+    emr.until(lambda: emr.states(cluster) == ["COMPLETED", "COMPLETED"])
+    assert [str(error) for error in told] == ["disk full"]
+
+
+def test_a_job_that_cannot_be_watched_is_taken_down(emr, monkeypatch, tmp_path):
+    pid = tmp_path / "pid"
+
+    def refuse(*_):
+        emr.until(pid.exists)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(emr.app._runner._shared.memory, "watching", refuse)
+    cluster = emr.run(emr.bash(f"echo $$ > {pid}.part; mv {pid}.part {pid}; exec sleep 600"))
+    emr.until(lambda: emr.states(cluster) == ["FAILED"])
+    assert not is_alive(int(pid.read_text()))
 
 
 @pytest.mark.parametrize("strategy", ["SEND_INTERRUPT", "TERMINATE_PROCESS"])

@@ -1,8 +1,10 @@
 """Steps as boto3 sees them: their order, their logs, and how they are stopped."""
 
 import itertools
+import threading
 import time
 from dataclasses import replace
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -10,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import NO_DELAYS
 from sparkdrop_local.emr.faults import Fault, FaultKind
+from sparkdrop_local.emr.jobs.uploads import LogUploads
 
 
 def is_alive(pid: int) -> bool:
@@ -134,6 +137,28 @@ def test_logs_of_a_step_that_runs_are_brought_as_far_as_they_are(late, tmp_path)
     late.step_clock(1)
     late.until(lambda: has_logs(late, cluster, step))
     assert late.log(cluster, step, "stdout") == "one\ntwo\n"
+
+
+def test_a_slow_s3_does_not_get_one_upload_more_each_time_and_the_last_one_all_the_same(late):
+    begun, go, made = threading.Event(), threading.Event(), []
+
+    def upload(storage):
+        begun.set()
+        go.wait(60)
+        made.append(storage)
+
+    logs = Mock(upload=upload)
+    uploads = LogUploads(late.app.context)
+    uploads.follow(logs)
+    late.step_clock(300)
+    assert begun.wait(60)
+    for _ in range(3):
+        late.step_clock(300)
+    uploads.add(logs, ())
+    late.step_clock(300)
+    go.set()
+    uploads.close()
+    assert len(made) == 2
 
 
 def test_slow_logs_are_slower_by_what_was_ordered(late):

@@ -97,8 +97,11 @@ class StepQueue:
         """Take in how a step ended; called by the step's own thread."""
         with self._clock.lock:
             del self._runs[step.id]
-            self._end_step(step, outcome)
-            self._on_end(self._cluster)
+            try:
+                self._end_step(step, outcome)
+            finally:
+                # what is due does not wait for a record that could not be kept
+                self._on_end(self._cluster)
 
     def _end_step(self, step: Step, outcome: Outcome) -> None:
         cluster = self._cluster

@@ -22,9 +22,9 @@ from sparkdrop.core.errors import SparkdropError
 from sparkdrop_local.emr.context import EmrContext
 from sparkdrop_local.emr.faults import FaultKind
 from sparkdrop_local.emr.jobs.commands import CommandError
-from sparkdrop_local.emr.jobs.failures import UNKNOWN, find_cause
+from sparkdrop_local.emr.jobs.failures import OUT_OF_MEMORY, UNKNOWN, find_cause
 from sparkdrop_local.emr.jobs.logs import JobLogs
-from sparkdrop_local.emr.jobs.memory import JOB_MARK, OUT_OF_MEMORY, MemoryWatch, bound, describe_excess
+from sparkdrop_local.emr.jobs.memory import JOB_MARK, MemoryWatch, bound, describe_excess
 from sparkdrop_local.emr.jobs.preparation import Preparation, Prepared
 from sparkdrop_local.emr.jobs.task import Failure, JobState, JobTask, Outcome
 from sparkdrop_local.emr.jobs.uploads import LogUploads
@@ -165,8 +165,10 @@ class JobRun(threading.Thread):
 
     def run(self) -> None:
         """Run the job to its end and report how it went, whatever happens."""
-        logs = JobLogs(self._folder / "logs", self._task.log_uris)
         try:
+            # an earlier process may have left its own: a bootstrap action that ran then starts over
+            shutil.rmtree(self._folder, ignore_errors=True)
+            logs = JobLogs(self._folder / "logs", self._task.log_uris)
             try:
                 outcome = self._run(logs)
             finally:
@@ -214,25 +216,28 @@ class JobRun(threading.Thread):
         process = self._start(prepared, logs)
         if process is None:
             return _CANCELLED
-        bound(process.pid, self._settings.step_memory_bytes)
-        self._shared.uploads.follow(logs)
-        with self._shared.memory.watching(self._mark, process.pid, self._stop_excess):
-            # not reaped yet: until the group is down, its number cannot be another's
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        with self._lock:
-            self._process = None
-            _signal_group(process.pid, signal.SIGKILL)
-        stop_marked(self._mark, name=JOB_MARK, grace_seconds=0)
-        code = process.wait()
+        try:
+            bound(process.pid, self._settings.step_memory_bytes)
+            self._shared.uploads.follow(logs)
+            with self._shared.memory.watching(self._mark, process.pid, self._stop_excess):
+                # not reaped yet: until the group is down, its number cannot be another's
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        finally:
+            with self._lock:
+                self._process = None
+                _signal_group(process.pid, signal.SIGKILL)
+            stop_marked(self._mark, name=JOB_MARK, grace_seconds=0)
+            code = process.wait()
         return code if code >= 0 else 128 - code
 
     def _start(self, prepared: Prepared, logs: JobLogs) -> "subprocess.Popen[bytes] | None":
         """Start the process, unless the job was told to stop before."""
+        # before the lock: whoever stops the job waits for that while holding the lock over all records
+        self._shared.guard.ensure()
         marks = {EMR_MARK: self._shared.identifier, JOB_MARK: self._mark}
         with logs.path("stdout").open("ab") as stdout, logs.path("stderr").open("ab") as stderr, self._lock:
             if self._stopped_as is not None:
                 return None
-            self._shared.guard.ensure()
             self._process = subprocess.Popen(
                 prepared.arguments,
                 cwd=prepared.folder,

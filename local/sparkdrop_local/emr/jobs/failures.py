@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 UNKNOWN = "Unknown Error."
+OUT_OF_MEMORY = "Out of memory."
 _MAX_CHARACTERS = 1_000
 _TAIL_LINES = 3
 _TRACEBACK = "Traceback (most recent call last):"
@@ -25,7 +26,7 @@ _REASONS = (
     ),
     (re.compile(r"FileAlreadyExistsException|PATH_ALREADY_EXISTS"), "Output directory already exists."),
     (re.compile(r"NoSuchKey|NoSuchBucket|PATH_NOT_FOUND|FileNotFound|No such file"), "File not found."),
-    (re.compile(r"OutOfMemoryError|MemoryError"), "Out of memory."),
+    (re.compile(r"OutOfMemoryError|MemoryError"), OUT_OF_MEMORY),
     (re.compile(r'^Exception in thread "main" java\.lang\.IllegalArgumentException'), "Illegal Argument."),
 )
 

@@ -5,6 +5,7 @@ its limit is killed. https://hadoop.apache.org/docs/stable/hadoop-yarn/hadoop-ya
 """
 
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -20,7 +21,7 @@ from sparkdrop_local.processes import measure_memory_bytes
 JOB_MARK = "SPARKDROP_EMR_JOB_ID"
 """The environment name that marks every process of one job."""
 
-OUT_OF_MEMORY = "Out of memory"
+_LOGGER = logging.getLogger(__name__)
 _POLL_SECONDS = 0.25
 _GIB = 1024**3
 _UNITS = ("B", "KB", "MB", "GB", "TB")
@@ -60,7 +61,7 @@ class MemoryWatch:
         """
         with self._changed:
             self._watched[job] = _Watched(leader, on_excess)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="emr-memory", daemon=True)
                 self._thread.start()
         try:
@@ -79,11 +80,17 @@ class MemoryWatch:
                     self._thread = None
                     return
                 watched = dict(self._watched)
-            members = find_members({one.leader: job for job, one in watched.items()})
-            for job, processes in members.items():
-                held = measure_if_above(self._limit_bytes, processes)
-                if held is not None:
-                    watched[job].on_excess(held)
+            try:
+                self._look(watched)
+            except Exception:  # the next look may go well, and without a watch nothing bounds any job
+                _LOGGER.exception("the memory of the jobs that run could not be measured")
+
+    def _look(self, watched: Mapping[str, _Watched]) -> None:
+        members = find_members({one.leader: job for job, one in watched.items()})
+        for job, processes in members.items():
+            held = measure_if_above(self._limit_bytes, processes)
+            if held is not None:
+                watched[job].on_excess(held)
 
 
 def find_members(jobs: Mapping[int, str]) -> dict[str, list[psutil.Process]]:

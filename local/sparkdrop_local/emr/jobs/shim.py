@@ -24,8 +24,9 @@ from sparkdrop_local.java import Jdk
 from sparkdrop_local.spark import SparkRuntime
 
 _PROGRAMS = ("run-example", "spark-example", "spark-submit")
+# -P: a module of the step's folder hides none that is imported here
 _SHIM = """#!/bin/sh
-exec "{python}" -c 'import sys; from {module} import main; main(sys.argv[1:])' "{state}" {program} "$@"
+exec "{python}" -P -c 'import sys; from {module} import main; main(sys.argv[1:])' "{state}" {program} "$@"
 """
 
 

@@ -28,6 +28,8 @@ class LogUploads:
     def __init__(self, context: EmrContext) -> None:
         self._context = context
         self._pending: dict[JobLogs, Timer] = {}
+        # whose upload while they run has not been made yet: a slow S3 does not get one more each time
+        self._queued: set[JobLogs] = set()
         self._closed = False
         # a timer holds the lock over all records, and an upload is a request: it needs a thread of its own
         self._uploader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emr-logs")
@@ -71,12 +73,21 @@ class LogUploads:
         return self._context.clock.call_at(self._context.clock.now() + seconds, callback)
 
     def _bring_and_follow(self, logs: JobLogs) -> None:
-        self._hand_over(logs)
+        if logs not in self._queued:
+            self._queued.add(logs)
+            self._uploader.submit(self._upload_queued, logs)
         self.follow(logs)
 
     def _hand_over(self, logs: JobLogs) -> None:
         del self._pending[logs]
         self._uploader.submit(self._upload, logs)
+
+    def _upload_queued(self, logs: JobLogs) -> None:
+        try:
+            self._upload(logs)
+        finally:
+            with self._context.lock:
+                self._queued.discard(logs)
 
     def _upload(self, logs: JobLogs) -> None:
         try:

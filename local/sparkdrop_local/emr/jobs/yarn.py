@@ -18,6 +18,7 @@ CONTAINER_STDERR = "container-stderr"
 _CLIENT = r"""#!/bin/sh
 application=$1 container=$2 stdout=$3 stderr=$4
 shift 4
+trap 'exit 143' TERM  # there is no driver yet that could put anything away
 attempt=appattempt_${application#application_}_000001
 started=$(date +%s)000
 
@@ -30,11 +31,11 @@ report() {
   printf '\t final status: %s\n\t tracking URL: N/A\n\t user: hadoop\n' "$2" >&2
 }
 
-trap : TERM  # the driver gets it too; its end is awaited
 log INFO "Client: Submitting application $application to ResourceManager"
 log INFO "YarnClientImpl: Submitted application $application"
 report ACCEPTED UNDEFINED "AM container is launched, waiting for AM container to Register with RM" N/A -1
 report RUNNING UNDEFINED N/A 127.0.0.1 0
+trap : TERM  # the driver gets it too; its end is awaited
 "$@" >>"$stdout" 2>>"$stderr"
 code=$?
 if [ $code -eq 0 ]; then
