@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _SCHEMES = ("s3://", "s3a://", "s3n://")
 _LOCAL_KEY = "local"
+# who puts events: EMR itself, while S3 is read and written with the rights of the nodes
+_OWN_KEY = "elasticmapreduce"
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -108,6 +110,8 @@ class Storage:
         with self._lock:
             if service not in self._clients:
                 environment = self.environment()
+                if service != "s3":
+                    environment |= {"AWS_ACCESS_KEY_ID": _OWN_KEY, "AWS_SECRET_ACCESS_KEY": _LOCAL_KEY}
                 self._clients[service] = boto3.client(  # type: ignore[call-overload]  # any service
                     service,
                     endpoint_url=self.endpoint_url,
