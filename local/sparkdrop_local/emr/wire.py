@@ -80,6 +80,14 @@ def build_error(error: EmrError) -> bytes:
     return json.dumps(body).encode()
 
 
+def fit_error(operation: str, error: EmrError) -> EmrError:
+    """Give an error as the operation has it: one without InvalidRequestException says ValidationException."""
+    names = [shape.name for shape in operation_model(operation).error_shapes]
+    if error.code == "InvalidRequestException" and error.code not in names:
+        return validation(error.message)
+    return error
+
+
 def internal_error(operation: str, message: str) -> EmrError:
     """The error of a failure of EMR's own, under the name that the operation's model gives it."""
     names = [shape.name for shape in operation_model(operation).error_shapes]

@@ -163,6 +163,9 @@ def test_tags_beyond_emrs_limits_are_refused(emr, tags, message):
     assert response["Error"]["Code"] == "InvalidRequestException"
     assert message in response["Error"]["Message"]
     assert emr.cluster(cluster)["Tags"] == []
+    response = error_of(emr.client.run_job_flow, Name="tags", Instances=GROUPS, Tags=tags, **NEEDED)
+    assert response["Error"]["Code"] == "ValidationException"
+    assert message in response["Error"]["Message"]
 
 
 def test_a_terminated_cluster_keeps_its_tags(emr):

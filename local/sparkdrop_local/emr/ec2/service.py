@@ -13,7 +13,7 @@ from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.errors import EmrError, unknown_operation
 from sparkdrop_local.emr.http import Request, Response
 from sparkdrop_local.emr.jobs.execution import JobRunner
-from sparkdrop_local.emr.wire import build_body, build_error, internal_error, parse_request
+from sparkdrop_local.emr.wire import build_body, build_error, fit_error, internal_error, parse_request
 
 _LOGGER = logging.getLogger(__name__)
 _TARGET_PREFIX = "ElasticMapReduce."
@@ -67,8 +67,11 @@ class Ec2Service:
         if run is None:
             raise unknown_operation(f"EMR has no operation '{operation}'.")
         parameters = parse_request(operation, body)
-        with self._context.lock:
-            return build_body(run(self._registry, parameters))
+        try:
+            with self._context.lock:
+                return build_body(run(self._registry, parameters))
+        except EmrError as error:
+            raise fit_error(operation, error) from error
 
 
 def _build_response(status: HTTPStatus, body: bytes) -> Response:

@@ -8,7 +8,7 @@ from sparkdrop_local.emr.ec2.operations.security import find_security_configurat
 from sparkdrop_local.emr.ec2.provisioning import AGAIN, NO_MASTER
 from sparkdrop_local.emr.ec2.registry import Registry
 from sparkdrop_local.emr.ec2.releases import check_release
-from sparkdrop_local.emr.errors import EmrError, validation
+from sparkdrop_local.emr.errors import validation
 from sparkdrop_local.emr.storage import is_s3_uri
 
 _MOST_BOOTSTRAP_ACTIONS = 16
@@ -40,10 +40,7 @@ def check_request(registry: Registry, parameters: Mapping[str, Any]) -> None:
     if len(parameters.get("BootstrapActions", ())) > _MOST_BOOTSTRAP_ACTIONS:
         raise validation(f"A cluster can have at most {_MOST_BOOTSTRAP_ACTIONS} bootstrap actions.")
     if name := parameters.get("SecurityConfiguration"):
-        try:
-            find_security_configuration(registry, name)
-        except EmrError as error:
-            raise validation(error.message) from error
+        find_security_configuration(registry, name)
 
 
 def _check_release(parameters: Mapping[str, Any]) -> None:
