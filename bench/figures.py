@@ -69,9 +69,7 @@ def replace_block(text: str, name: str, block: str) -> str:
     before, found, rest = text.partition(opening)
     _, ended, after = rest.partition(closing)
     if not found or not ended:
-        raise ValueError(
-            f"there is no place for the figures of {name!r}: write {opening} and {closing} into it"
-        )
+        raise ValueError(f"there is no place for {name!r}: write {opening} and {closing} into it")
     return f"{before}{opening}\n{block.strip()}\n{closing}{after}"
 
 

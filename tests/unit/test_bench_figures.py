@@ -63,7 +63,7 @@ def test_new_figures_replace_old_ones_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("text", ["", "<!-- idle -->", "<!-- /idle -->"])
 def test_a_document_without_a_place_for_them_is_told(text: str) -> None:
-    with pytest.raises(ValueError, match="no place for the figures of 'idle'"):
+    with pytest.raises(ValueError, match="no place for 'idle'"):
         replace_block(text, "idle", "new")
 
 

@@ -40,7 +40,7 @@ def parse_request(operation: str, body: bytes) -> dict[str, Any]:
         EmrError: SerializationException for what is no JSON object, or has a value of the wrong type;
             ValidationException for a member that is missing or breaks a constraint of the model.
     """
-    parameters = _load(body)
+    parameters = load_body(body)
     shape = operation_model(operation).input_shape
     if shape is None:
         return {}
@@ -95,7 +95,12 @@ def internal_error(operation: str, message: str) -> EmrError:
     return EmrError(name, message, 500)
 
 
-def _load(body: bytes) -> dict[str, Any]:
+def load_body(body: bytes) -> dict[str, Any]:
+    """Read a body; nothing is an object without members.
+
+    Raises:
+        EmrError: SerializationException for what is no JSON object.
+    """
     try:
         parameters = json.loads(body or b"{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

@@ -4,6 +4,9 @@ import http.client
 import json
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 NEEDED = {
     "ReleaseLabel": "emr-spark-8.0.0",
     "JobFlowRole": "EMR_EC2_DefaultRole",
@@ -23,3 +26,12 @@ def post(endpoint_url: str, operation: str, body: Any) -> tuple[int, dict[str, A
         return response.status, json.loads(answer) if answer else {}
     finally:
         connection.close()
+
+
+def error_of(call: Any, **parameters: Any) -> tuple[str, str]:
+    """Make a call that EMR refuses; give the error's code and message."""
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    error = caught.value.response["Error"]
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return error["Code"], error["Message"]

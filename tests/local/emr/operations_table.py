@@ -5,17 +5,16 @@ it only compares.
 """
 
 import argparse
-import importlib.util
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.local.emr import cases_ec2, cases_instances, cases_refused
+from bench.figures import replace_block
+from tests.local.emr import cases_ec2, cases_instances, cases_refused, cases_serverless
 from tests.local.emr.cases import Case
 
-BEGIN, END = "<!-- operations -->", "<!-- /operations -->"
-_SERVERLESS = "tests.local.emr.cases_serverless"
+_BLOCK = "operations"
 _TITLES = {"emr": "EMR on EC2", "emr-serverless": "EMR Serverless"}
 _VERDICTS = ("behaves", "accepts", "refuses")
 
@@ -26,10 +25,9 @@ assert cases_refused
 
 def load_cases() -> list[Case]:
     """Load all cases, by service and operation."""
-    cases = list(cases_ec2.CASES)
-    if importlib.util.find_spec(_SERVERLESS) is not None:
-        cases += importlib.import_module(_SERVERLESS).CASES
-    return sorted(cases, key=lambda case: (case.service, case.operation))
+    return sorted(
+        [*cases_ec2.CASES, *cases_serverless.CASES], key=lambda case: (case.service, case.operation)
+    )
 
 
 def render_table(cases: Sequence[Case]) -> str:
@@ -66,12 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="compare only")
     options = parser.parse_args(arguments)
     text = options.page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        sys.stderr.write(f"error: {options.page} lacks the marks {BEGIN} and {END}\n")
+    try:
+        page = replace_block(text, _BLOCK, render_table(load_cases()))
+    except ValueError as error:
+        sys.stderr.write(f"error: {options.page}: {error}\n")
         return 1
-    page = f"{before}{begin}\n{render_table(load_cases())}\n{end}{after}"
     if not options.check:
         options.page.write_text(page, encoding="utf-8")
     elif page != text:

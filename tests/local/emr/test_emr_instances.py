@@ -1,9 +1,8 @@
 """Instance groups, instance fleets and instances: made, listed, refused; and policies for them."""
 
 import pytest
-from botocore.exceptions import ClientError
 
-from tests.local.emr.calls import NEEDED
+from tests.local.emr.calls import NEEDED, error_of
 from tests.local.emr.hardware import (
     fleet,
     fleets_of,
@@ -14,13 +13,6 @@ from tests.local.emr.hardware import (
     run_groups,
     states_of,
 )
-
-
-def error_of(call, **parameters) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_groups_and_instances_go_their_clusters_way(slow):

@@ -5,7 +5,7 @@ from collections import Counter
 import botocore.session
 import pytest
 
-from tests.local.emr.operations_table import BEGIN, END, load_cases, main
+from tests.local.emr.operations_table import load_cases, main
 
 CASES = load_cases()
 
@@ -24,7 +24,7 @@ def test_every_operation_of_the_model_is_in_the_table_once(service):
 
 def test_the_table_is_written_and_held(tmp_path, capsys):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page.write_text("before\n<!-- operations -->\nold\n<!-- /operations -->\nafter\n")
     assert main([str(page), "--check"]) == 1
     assert "run `make docs`" in capsys.readouterr().err
     assert main([str(page)]) == main([str(page), "--check"]) == 0

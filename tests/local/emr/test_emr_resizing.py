@@ -6,6 +6,7 @@ from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline
 from sparkdrop_local.emr.ec2.steps import build_task
 from sparkdrop_local.emr.faults import Fault, FaultKind
 from sparkdrop_local.emr.jobs.configurations import read_configurations
+from tests.local.emr.calls import error_of
 from tests.local.emr.hardware import (
     fleet,
     fleets_of,
@@ -78,6 +79,9 @@ def test_a_shrinking_group_loses_whom_it_is_told_to(slow):
     slow.step_clock(RESIZING_SECONDS)
     assert left() == before[3:]
     assert groups_of(slow, cluster)[1]["RequestedInstanceCount"] == 1
+    change = {"InstanceGroupId": core, "EC2InstanceIdsToTerminate": before[3:]}
+    _, message = error_of(slow.client.modify_instance_groups, ClusterId=cluster, InstanceGroups=[change])
+    assert "core instance group must not be 0" in message
     change = {"InstanceGroupId": core, "InstanceCount": 1, "EC2InstanceIdsToTerminate": before[3:]}
     slow.client.modify_instance_groups(ClusterId=cluster, InstanceGroups=[change])
     slow.step_clock(RESIZING_SECONDS)

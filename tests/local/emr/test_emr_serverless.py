@@ -191,6 +191,10 @@ def test_tags_are_set_listed_and_removed(client):
         ({"type": "HIVE"}, "Unsupported engine HIVE: the local EMR runs Spark applications only"),
         ({"type": "PIG"}, "Unsupported engine PIG"),
         (
+            {"releaseLabel": "emr-99.9.9"},
+            "Type 'SPARK' is not supported for release label 'emr-99.9.9' or release label does not exist",
+        ),
+        (
             {"releaseLabel": "emr-5.0.0"},
             "Type 'SPARK' is not supported for release label 'emr-5.0.0' or release label does not exist",
         ),
@@ -263,8 +267,9 @@ def test_what_is_not_there_is_not_found(client):
 @pytest.mark.parametrize(
     ("request_", "body", "error", "message"),
     [
-        ("POST /applications", "{", (400, "ValidationException"), "The request is not JSON"),
-        ("POST /applications", "[]", (400, "ValidationException"), "not a JSON object but list"),
+        ("POST /applications", "{", (400, "SerializationException"), "The request is not JSON"),
+        ("POST /applications", '{"name": NaN}', (400, "SerializationException"), "NaN is no JSON"),
+        ("POST /applications", "[]", (400, "SerializationException"), "not a JSON object but list"),
         ("POST /applications", "{}", (400, "ValidationException"), "Member must not be null"),
         ("GET /applications?maxResults=many", "", (400, "ValidationException"), "must be of type integer"),
         ("GET /applications?maxResults=51", "", (400, "ValidationException"), "less than or equal to 50"),

@@ -3,10 +3,9 @@
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from sparkdrop_local.emr import Delays
-from tests.local.emr.calls import GROUPS, NEEDED, post
+from tests.local.emr.calls import GROUPS, NEEDED, error_of, post
 
 UNKNOWN = "j-UNKNOWN000000"
 
@@ -24,14 +23,6 @@ def unchecked(emr):
     )
     yield client
     client.close()
-
-
-def error_of(call, **parameters) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    error = caught.value.response["Error"]
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return error["Code"], error["Message"]
 
 
 @pytest.mark.parametrize(

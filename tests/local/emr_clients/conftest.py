@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sparkdrop_local.emr.settings import DELAYS_VARIABLE
+from tests.local.emr_clients.calls import command, run_cluster, start_job_run
 from tests.local.emr_clients.provider_sources import SourcesError
 from tests.local.emr_clients.server import Server, run_server
 from tests.local.emr_clients.system_dags import DagRuns, put_samples, start
+from tests.local.emr_clients.waiting import wait_for_job_run, wait_for_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,33 @@ def emr(server: Server) -> Any:
 @pytest.fixture(scope="session")
 def serverless(server: Server) -> Any:
     return server.make_client("emr-serverless")
+
+
+@pytest.fixture(scope="session")
+def waiting(emr: Any) -> Any:
+    """A cluster that stays, with a step that went well and one that did not."""
+    cluster = run_cluster(emr, command("true"), command("bash", "-c", "echo it broke >&2; exit 3"))
+    steps = {
+        wait_for_step(emr, cluster, step["Id"], "COMPLETED", "FAILED"): step["Id"]
+        for step in emr.list_steps(ClusterId=cluster)["Steps"]
+    }
+    yield cluster, steps
+    emr.terminate_job_flows(JobFlowIds=[cluster])
+
+
+@pytest.fixture(scope="session")
+def application(serverless: Any) -> Any:
+    identifier = serverless.create_application(name="boto3", releaseLabel="emr-spark-8.0.0", type="SPARK")
+    yield identifier["applicationId"]
+    serverless.stop_application(applicationId=identifier["applicationId"])
+
+
+@pytest.fixture(scope="session")
+def failed_run(serverless: Any, application: str) -> str:
+    """A job run whose program is nowhere."""
+    run = start_job_run(serverless, application, "s3://nowhere/program.py")
+    assert wait_for_job_run(serverless, application, run) == "FAILED"
+    return run
 
 
 @pytest.fixture(scope="session")

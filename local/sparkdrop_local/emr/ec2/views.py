@@ -5,7 +5,7 @@ from typing import Any
 
 from sparkdrop_local.emr.ec2.hours import count_normalized_hours
 from sparkdrop_local.emr.ec2.records import Cluster, Step, Timeline
-from sparkdrop_local.emr.ec2.releases import find_version
+from sparkdrop_local.emr.releases import find_version
 
 # what a cluster's description repeats of its request, as it was
 _ECHOED = (

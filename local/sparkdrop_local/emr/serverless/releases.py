@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 from sparkdrop_local.emr.errors import validation
+from sparkdrop_local.emr.releases import is_release
 from sparkdrop_local.emr.serverless import words
 
-_LABEL = re.compile(r"emr-(?:spark-)?(?P<major>\d+)\.(?P<minor>\d+)\.\d+(?:-\w+)*")
+_LABEL = re.compile(r"(?P<release>emr-(?:spark-)?(?P<major>\d+)\.(?P<minor>\d+)\.\d+)(?:-\w+)*")
 _FIRST = (6, 6)
 _SCHEDULER = (7, 0)
 _SCHEDULER_BY_DEFAULT = (7, 3)
@@ -19,7 +20,7 @@ _DEFAULT_SCHEDULER = {"maxConcurrentRuns": 15, "queueTimeoutMinutes": 360}
 def check_release(engine: str, label: str) -> None:
     """Check that EMR Serverless has a release, or raise ValidationException."""
     found = _LABEL.fullmatch(label)
-    if found is None or (int(found["major"]), int(found["minor"])) < _FIRST:
+    if found is None or not is_release(found["release"]) or _read(label) < _FIRST:
         raise validation(words.UNSUPPORTED_RELEASE.format(type=engine.upper(), label=label))
 
 

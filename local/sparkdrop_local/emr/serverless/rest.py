@@ -12,7 +12,7 @@ from botocore.utils import parse_timestamp
 
 from sparkdrop_local.emr.errors import validation
 from sparkdrop_local.emr.http import Request
-from sparkdrop_local.emr.wire import read_parameters
+from sparkdrop_local.emr.wire import load_body, read_parameters
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel, Shape
@@ -43,17 +43,11 @@ def parse_request(operation: str, in_path: Mapping[str, str], request: Request) 
     """Collect an operation's parameters from the path, the query and the body.
 
     Raises:
-        EmrError: ValidationException for what is no JSON object, and for a member that is missing, has the
-            wrong type, or is not as the model asks.
+        EmrError: SerializationException for what is no JSON object, or has a value of the wrong type;
+            ValidationException for a member that is missing or is not as the model asks.
     """
     shape: Any = service_model().operation_model(operation).input_shape
-    try:
-        body = json.loads(request.body or b"{}")
-    except ValueError as error:
-        raise validation(f"The request is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise validation(f"The request is not a JSON object but {type(body).__name__}")
-    parameters = {**body, **in_path}
+    parameters = {**load_body(request.body), **in_path}
     for name, member in shape.members.items():
         given = request.query.get(member.serialization.get("name", name))
         if member.serialization.get("location") == "querystring" and given:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparkdrop_local.emr.ec2.registry import Registry
-from sparkdrop_local.emr.ec2.releases import APPLICATIONS, is_release
 from sparkdrop_local.emr.errors import EmrError, invalid_request
 from sparkdrop_local.emr.paging import take_page
+from sparkdrop_local.emr.releases import APPLICATIONS, is_release
 
 _MOST_RESULTS = 100
 _SIZES = {"xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "12xlarge": 48, "16xlarge": 64}

@@ -7,8 +7,8 @@ from typing import Any
 from sparkdrop_local.emr.ec2.operations.security import find_security_configuration
 from sparkdrop_local.emr.ec2.provisioning import AGAIN, NO_MASTER
 from sparkdrop_local.emr.ec2.registry import Registry
-from sparkdrop_local.emr.ec2.releases import check_release
 from sparkdrop_local.emr.errors import validation
+from sparkdrop_local.emr.releases import check_release
 from sparkdrop_local.emr.storage import is_s3_uri
 
 _MOST_BOOTSTRAP_ACTIONS = 16

@@ -119,6 +119,9 @@ def _check_change(cluster: Cluster, group: Collection, config: Mapping[str, Any]
     ]
     if unknown := [name for name in named if name not in known]:
         raise validation(f"Instances {', '.join(unknown)} are not part of instance group {group.id}.")
+    leaving = set(config.get("EC2InstanceIdsToTerminate") or ())
+    if count is None and sum(group.targets.values()) - len(leaving) < fewest:
+        raise validation(f"Instance count of the {group.role.lower()} instance group must not be 0.")
 
 
 def _change_group(registry: Registry, cluster: Cluster, group: Collection, config: Mapping[str, Any]) -> None:

@@ -1,28 +1,18 @@
-"""Every waiter and paginator that boto3 and Airflow's amazon provider have for EMR and EMR Serverless."""
+"""Every waiter that boto3 and Airflow's amazon provider have for EMR and EMR Serverless."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
-from botocore import xform_name
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import WaiterError
 from botocore.waiter import create_waiter_with_client
 
+from tests.local.emr_clients.calls import command, run_cluster, start_job_run
 from tests.local.emr_clients.waiter_models import load_waiter_model
-from tests.local.emr_clients.waiting import QUICK, wait_for_job_run, wait_for_step
+from tests.local.emr_clients.waiting import QUICK
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-MASTER = {"InstanceRole": "MASTER", "InstanceType": "m7g.xlarge", "InstanceCount": 1}
-FLEET = {
-    "InstanceFleetType": "MASTER",
-    "TargetOnDemandCapacity": 1,
-    "InstanceTypeConfigs": [{"InstanceType": "m7g.xlarge"}],
-}
-ROLE = "arn:aws:iam::123456789012:role/job"
 # runs until there is an object `end`
 UNTIL_TOLD = b"""
 import time
@@ -34,38 +24,6 @@ while "Contents" not in s3.list_objects_v2(Bucket="boto3", Prefix="end"):
 """
 # one look is enough where what is waited for is over
 ONCE = {"Delay": 0, "MaxAttempts": 1}
-
-
-def command(*arguments: str, action: str = "CONTINUE") -> dict[str, Any]:
-    jar_step = {"Jar": "command-runner.jar", "Args": list(arguments)}
-    return {"Name": "step", "ActionOnFailure": action, "HadoopJarStep": jar_step}
-
-
-def run_cluster(emr: Any, *steps: dict[str, Any], keep_alive: bool = True, **more: Any) -> str:
-    instances = more.pop("instances", {"InstanceGroups": [MASTER]})
-    return str(
-        emr.run_job_flow(
-            Name="boto3",
-            ReleaseLabel="emr-spark-8.0.0",
-            JobFlowRole="EMR_EC2_DefaultRole",
-            ServiceRole="EMR_DefaultRole",
-            Instances={**instances, "KeepJobFlowAliveWhenNoSteps": keep_alive},
-            Steps=list(steps),
-            **more,
-        )["JobFlowId"]
-    )
-
-
-@pytest.fixture(scope="module")
-def waiting(emr: Any) -> Any:
-    """A cluster that stays, with a step that went well and one that did not."""
-    cluster = run_cluster(emr, command("true"), command("bash", "-c", "echo it broke >&2; exit 3"))
-    steps = {
-        wait_for_step(emr, cluster, step["Id"], "COMPLETED", "FAILED"): step["Id"]
-        for step in emr.list_steps(ClusterId=cluster)["Steps"]
-    }
-    yield cluster, steps
-    emr.terminate_job_flows(JobFlowIds=[cluster])
 
 
 @pytest.fixture(scope="module")
@@ -196,31 +154,6 @@ def test_a_waiter_for_a_notebook_ends_at_once(wait, name):
 # the provider's, for EMR Serverless -----------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def application(serverless: Any) -> Any:
-    identifier = serverless.create_application(name="boto3", releaseLabel="emr-spark-8.0.0", type="SPARK")
-    yield identifier["applicationId"]
-    serverless.stop_application(applicationId=identifier["applicationId"])
-
-
-@pytest.fixture(scope="module")
-def failed_run(serverless: Any, application: str) -> str:
-    """A job run whose program is nowhere."""
-    run = start_job_run(serverless, application, "s3://nowhere/program.py")
-    assert wait_for_job_run(serverless, application, run) == "FAILED"
-    return run
-
-
-def start_job_run(serverless: Any, application: str, program: str) -> str:
-    return str(
-        serverless.start_job_run(
-            applicationId=application,
-            executionRoleArn=ROLE,
-            jobDriver={"sparkSubmit": {"entryPoint": program}},
-        )["jobRunId"]
-    )
-
-
 def test_an_application_s_life(serverless, wait):
     application = serverless.create_application(name="life", releaseLabel="emr-spark-8.0.0", type="SPARK")[
         "applicationId"
@@ -277,83 +210,3 @@ def test_every_waiter_is_tried(request):
     names += load_waiter_model("emr").waiter_names + load_waiter_model("emr-serverless").waiter_names
     assert len(names) == 19
     assert [name for name in names if f'"{name}"' not in source] == []
-
-
-# paginators -----------------------------------------------------------------------------------------------
-
-
-def find_paginators(service: str) -> list[str]:
-    client = boto3.client(service, region_name="us-east-1")
-    names = [xform_name(name) for name in client.meta.service_model.operation_names]
-    return [name for name in names if client.can_paginate(name)]
-
-
-@pytest.fixture
-def security_configuration(emr: Any) -> Iterator[str]:
-    name = "boto3"
-    emr.create_security_configuration(Name=name, SecurityConfiguration="{}")
-    yield name
-    emr.delete_security_configuration(Name=name)
-
-
-# what the local EMR has none of, and says so
-REFUSED = {
-    "list_notebook_executions": "notebooks",
-    "list_studio_session_mappings": "studios",
-    "list_studios": "studios",
-}
-
-
-@pytest.mark.usefixtures("security_configuration")
-@pytest.mark.parametrize("name", [name for name in find_paginators("emr") if name not in REFUSED])
-def test_every_paginator_of_emr(emr, waiting, name):
-    cluster, _ = waiting
-    members = emr.meta.service_model.operation_model(emr.meta.method_to_api_mapping[name]).input_shape.members
-    parameters = {"ClusterId": cluster} if "ClusterId" in members else {}
-    if name == "list_instance_fleets":
-        parameters = {"ClusterId": run_cluster(emr, instances={"InstanceFleets": [FLEET]}, keep_alive=False)}
-
-    found = emr.get_paginator(name).paginate(**parameters).build_full_result()
-
-    (items,) = (value for value in found.values() if isinstance(value, list))
-    # the cluster has neither of these
-    assert bool(items) == (name not in {"list_bootstrap_actions", "list_sessions"})
-
-
-@pytest.mark.parametrize(("name", "what"), REFUSED.items())
-def test_a_paginator_of_what_is_not_here_is_told(emr, name, what):
-    with pytest.raises(ClientError, match=f"has no {what}") as caught:
-        emr.get_paginator(name).paginate().build_full_result()
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-
-
-def test_a_listing_of_many_pages_is_whole(emr):
-    cluster = run_cluster(emr, *(command("true") for _ in range(60)))
-    steps = emr.get_paginator("list_steps")
-
-    pages = [page["Steps"] for page in steps.paginate(ClusterId=cluster)]
-
-    assert [len(page) for page in pages] == [50, 10]
-    assert len({step["Id"] for page in pages for step in page}) == 60
-    # going on from a token that an earlier client was left with
-    first = steps.paginate(ClusterId=cluster, PaginationConfig={"MaxItems": 7}).build_full_result()
-    token = {"StartingToken": first["NextToken"]}
-    rest = steps.paginate(ClusterId=cluster, PaginationConfig=token).build_full_result()
-    assert [len(first["Steps"]), len(rest["Steps"])] == [7, 53]
-
-
-@pytest.mark.parametrize("name", find_paginators("emr-serverless"))
-def test_every_paginator_of_emr_serverless(serverless, application, failed_run, name):
-    parameters: dict[str, Any] = {} if name == "list_applications" else {"applicationId": application}
-    if name == "list_job_run_attempts":
-        parameters["jobRunId"] = failed_run
-
-    found = serverless.get_paginator(name).paginate(**parameters).build_full_result()
-
-    (items,) = (value for value in found.values() if isinstance(value, list))
-    assert bool(items) == (name != "list_sessions")
-
-
-def test_a_paginator_does_not_ask_for_less_than_the_least_page(serverless, application):
-    with pytest.raises(ClientError, match="ValidationException"):
-        serverless.list_job_runs(applicationId=application, maxResults=51)
