@@ -1,0 +1,245 @@
+"""Rows of a CSV text as columns of text: framed by its own bytes, parsed by Arrow, and the two compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
+from ingest_parts.csv_framing import RECORD_LIMIT, Frames, count_lines, frame
+from ingest_parts.csv_irregular import Record, take_apart
+from ingest_parts.faults import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    from ingest_parts.dialect import Dialect
+
+BLOCK_BYTES = 8 * 1024 * 1024
+
+
+@dataclass
+class CsvOrigins:
+    """Where rows stand in a block's text; line numbers are counted only when somebody asks."""
+
+    data: bytes
+    starts: np.ndarray
+    stops: np.ndarray
+    first_line: int
+    rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # record of each row
+
+    def locate(self, rows: Sequence[int]) -> list[tuple[int | None, int | None, str]]:
+        """Line, row (unknown: a file may be read in parts) and text of rows."""
+        return [(*self.record(int(self.rows[row])),) for row in rows]
+
+    def record(self, number: int) -> tuple[int | None, int | None, str]:
+        """The same of one record, rejected ones among them."""
+        start, stop = int(self.starts[number]), int(self.stops[number])
+        line = self.first_line + count_lines(self.data[:start])
+        text = self.data[start:stop].decode("utf-8", "backslashreplace").rstrip("\r\n")
+        return line, None, text[:TEXT_LIMIT]
+
+
+def read_csv(
+    stream: BinaryIO,
+    names: Sequence[str],
+    dialect: Dialect,
+    separator: str,
+    *,
+    first_line: int = 1,
+    owned: int | None = None,
+    charset: str = "utf-8",
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Block]:
+    """Read the records that follow in a stream of UTF-8, which stands at the begin of one.
+
+    Args:
+        stream: forward only.
+        names: of the fields, in order.
+        dialect: of the text.
+        separator: between fields.
+        first_line: the number of the line at which the stream stands.
+        owned: bytes from here on in which a record may begin to be read; None reads to the end.
+        charset: what the file is declared to be, for the reasons of rejects.
+        block_bytes: about how much of the text makes a block.
+
+    Raises:
+        Unreadable: its records cannot be told apart, or the parser does not find the records that are there.
+    """
+    reader = _Reader(tuple(names), dialect, separator, charset)
+    carry, offset, line = b"", 0, first_line
+    while True:
+        more = stream.read(block_bytes)
+        final = not more
+        data = carry + more
+        if not data:
+            return
+        block, end = reader.read(data, final=final, first_line=line, owned=None if owned is None else owned - offset)
+        if block is not None:
+            yield block
+        if final or (owned is not None and offset + end >= owned):
+            return
+        if len(data) - end > RECORD_LIMIT:
+            raise Unreadable(f"the record on line {line} has more than 64 MiB: is a quote there never closed?")
+        line += count_lines(data[:end])
+        offset += end
+        carry = data[end:]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    names: tuple[str, ...]
+    dialect: Dialect
+    separator: str
+    charset: str
+
+    def read(self, data: bytes, *, final: bool, first_line: int, owned: int | None) -> tuple[Block | None, int]:
+        """The rows of the whole records of a text, and where the last of them ends."""
+        quote = ord(self.dialect.quote) if self.dialect.quote else None
+        frames = frame(data, separator=ord(self.separator), quote=quote, final=final)
+        irregular = not frames.regular or (self.dialect.escape is not None and self.dialect.escape.encode() in data)
+        records: list[Record] = []
+        if irregular:
+            records, end = take_apart(
+                data, separator=self.separator.encode(), quote=self._byte("quote"), escape=self._byte("escape"),
+                final=final, first_line=first_line,
+            )  # fmt: skip
+            frames = Frames(
+                end, np.array([r.start for r in records], np.int64), np.array([r.stop for r in records], np.int64), False
+            )
+        frames, records = self._keep(data, frames, records, owned)
+        if not len(frames.starts):
+            return None, frames.end
+        origins = CsvOrigins(data, frames.starts, frames.stops, first_line)
+        rejects: list[Reject] = []
+        keep = self._sound(data[: frames.end], frames, origins, rejects)
+        if irregular:
+            return self._from_records(records, keep, origins, rejects), frames.end
+        return self._parse(data, frames, keep, origins, rejects), frames.end
+
+    def _byte(self, name: str) -> bytes | None:
+        mark = getattr(self.dialect, name)
+        return mark.encode() if mark else None
+
+    def _keep(
+        self, data: bytes, frames: Frames, records: list[Record], owned: int | None
+    ) -> tuple[Frames, list[Record]]:
+        """Leave out comments, and records that begin where another reader reads."""
+        keep = np.ones(len(frames.starts), bool)
+        if owned is not None:
+            keep &= frames.starts < owned
+        if self.dialect.comment and len(keep):
+            keep &= np.frombuffer(data, np.uint8)[frames.starts] != ord(self.dialect.comment)
+        if keep.all():
+            return frames, records
+        end = frames.end
+        if owned is not None and (frames.starts >= owned).any():
+            end = int(frames.starts[frames.starts >= owned][0])
+        kept = Frames(end, frames.starts[keep], frames.stops[keep], frames.regular)
+        return kept, [record for record, is_kept in zip(records, keep, strict=False) if is_kept]
+
+    def _sound(self, data: bytes, frames: Frames, origins: CsvOrigins, rejects: list[Reject]) -> np.ndarray:
+        """Which records are of the charset; the others are rejected."""
+        keep = np.ones(len(frames.starts), bool)
+        if data.isascii():
+            return keep
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            pass
+        else:
+            return keep
+        for number, (start, stop) in enumerate(zip(frames.starts, frames.stops, strict=True)):
+            try:
+                data[start:stop].decode()
+            except UnicodeDecodeError as error:
+                keep[number] = False
+                line, row, text = origins.record(number)
+                reason = (
+                    f"byte 0x{data[start + error.start]:02X} fits no character of {self.charset}: "
+                    "declare the file's own input.charset"
+                )
+                rejects.append(Reject(reason, text, line, row))
+        return keep
+
+    def _from_records(
+        self, records: list[Record], keep: np.ndarray, origins: CsvOrigins, rejects: list[Reject]
+    ) -> Block:
+        rows: list[int] = []
+        cells: list[list[bytes | None]] = [[] for _ in self.names]
+        for number, record in enumerate(records):
+            if not keep[number]:
+                continue
+            fault = record.fault or self._width_fault(len(record.fields))
+            if fault:
+                line, row, text = origins.record(number)
+                rejects.append(Reject(fault, text, line, row))
+                continue
+            rows.append(number)
+            for column, (value, quoted) in zip(cells, record.fields, strict=True):
+                column.append(value if quoted or value else None)
+        origins.rows = np.array(rows, np.int64)
+        columns = {
+            name: Column(pa.array(column, pa.binary()).cast(pa.string()))
+            for name, column in zip(self.names, cells, strict=True)
+        }
+        return Block(columns, len(rows), len(records), origins, rejects)
+
+    def _width_fault(self, found: int) -> str | None:
+        if found == len(self.names):
+            return None
+        return f"it has {found} fields, not {len(self.names)}"
+
+    def _parse(
+        self, data: bytes, frames: Frames, keep: np.ndarray, origins: CsvOrigins, rejects: list[Reject]
+    ) -> Block:
+        """Parse regular text by Arrow, and hold what it found against the frames."""
+        whole = keep.all() and not self.dialect.comment
+        text: bytes | pa.Buffer = pa.py_buffer(data).slice(0, frames.end)
+        places = np.flatnonzero(keep)
+        if not whole:
+            ends = [data[a:b] for a, b in zip(frames.starts[keep], frames.stops[keep], strict=True)]
+            text = b"\n".join(ends) + b"\n"
+        wrong: list[tuple[int, int]] = []
+
+        def note(row: csv.InvalidRow) -> str:
+            wrong.append((row.number, row.actual_columns))
+            return "skip"
+
+        table = self._read_arrow(text, note) if len(places) else None
+        found = table.num_rows if table is not None else 0
+        bad = [places[number - 1] for number, _ in wrong if number is not None and number <= len(places)]
+        for number, (_, width) in zip(bad, wrong, strict=False):
+            line, row, record = origins.record(int(number))
+            rejects.append(Reject(self._width_fault(width) or "", record, line, row))
+        if found + len(bad) != len(places):
+            raise Unreadable(
+                f"the CSV parser found {found + len(wrong)} records from line {origins.first_line} on, where a count of "
+                f"the bytes finds {len(places)}: its rows cannot be trusted"
+            )
+        origins.rows = np.setdiff1d(places, np.array(bad, np.int64), assume_unique=True) if bad else places
+        columns = {}
+        for number, name in enumerate(self.names):
+            values = table.column(number).combine_chunks() if table is not None else pa.array([], pa.string())
+            columns[name] = Column(values)
+        return Block(columns, found, len(frames.starts), origins, rejects)
+
+    def _read_arrow(self, text: bytes | pa.Buffer, note: object) -> pa.Table:
+        names = [str(number) for number in range(len(self.names))]
+        return csv.read_csv(
+            pa.BufferReader(text),
+            read_options=csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
+            parse_options=csv.ParseOptions(
+                delimiter=self.separator, quote_char=self.dialect.quote or False, double_quote=True,
+                newlines_in_values=self.dialect.quote is not None, ignore_empty_lines=True, invalid_row_handler=note,
+            ),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True,
+                quoted_strings_can_be_null=False, check_utf8=False,
+            ),
+        )  # fmt: skip
