@@ -53,6 +53,7 @@ def read_csv(
     *,
     first_line: int = 1,
     owned: int | None = None,
+    nulls: Sequence[str] = (),
     charset: str = "utf-8",
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Block]:
@@ -65,13 +66,14 @@ def read_csv(
         separator: between fields.
         first_line: the number of the line at which the stream stands.
         owned: bytes from here on in which a record may begin to be read; None reads to the end.
+        nulls: texts without quotes that stand for a missing value; the empty one does always.
         charset: what the file is declared to be, for the reasons of rejects.
         block_bytes: about how much of the text makes a block.
 
     Raises:
         Unreadable: its records cannot be told apart, or the parser does not find the records that are there.
     """
-    reader = _Reader(tuple(names), dialect, separator, charset)
+    reader = _Reader(tuple(names), dialect, separator, charset, ("", *nulls))
     carry, offset, line = b"", 0, first_line
     while True:
         more = stream.read(block_bytes)
@@ -97,6 +99,7 @@ class _Reader:
     dialect: Dialect
     separator: str
     charset: str
+    nulls: tuple[str, ...]
 
     def read(self, data: bytes, *, final: bool, first_line: int, owned: int | None) -> tuple[Block | None, int]:
         """The rows of the whole records of a text, and where the last of them ends."""
@@ -170,6 +173,7 @@ class _Reader:
     def _from_records(
         self, records: list[Record], keep: np.ndarray, origins: CsvOrigins, rejects: list[Reject]
     ) -> Block:
+        nulls = {text.encode() for text in self.nulls}
         rows: list[int] = []
         cells: list[list[bytes | None]] = [[] for _ in self.names]
         for number, record in enumerate(records):
@@ -182,7 +186,7 @@ class _Reader:
                 continue
             rows.append(number)
             for column, (value, quoted) in zip(cells, record.fields, strict=True):
-                column.append(value if quoted or value else None)
+                column.append(value if quoted or value not in nulls else None)
         origins.rows = np.array(rows, np.int64)
         columns = {
             name: Column(pa.array(column, pa.binary()).cast(pa.string()))
@@ -239,7 +243,7 @@ class _Reader:
                 newlines_in_values=self.dialect.quote is not None, ignore_empty_lines=True, invalid_row_handler=note,
             ),
             convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True,
+                column_types=dict.fromkeys(names, pa.string()), null_values=list(self.nulls), strings_can_be_null=True,
                 quoted_strings_can_be_null=False, check_utf8=False,
             ),
         )  # fmt: skip
