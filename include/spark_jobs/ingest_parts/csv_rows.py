@@ -12,7 +12,7 @@ from pyarrow import csv
 from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
 from ingest_parts.csv_framing import RECORD_LIMIT, Frames, count_lines, frame
 from ingest_parts.csv_irregular import Record, take_apart
-from ingest_parts.faults import Unreadable
+from ingest_parts.faults import Unreadable, Unsplittable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,6 +55,7 @@ def read_csv(
     owned: int | None = None,
     nulls: Sequence[str] = (),
     charset: str = "utf-8",
+    divided: bool = False,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Block]:
     """Read the records that follow in a stream of UTF-8, which stands at the begin of one.
@@ -68,12 +69,14 @@ def read_csv(
         owned: bytes from here on in which a record may begin to be read; None reads to the end.
         nulls: texts without quotes that stand for a missing value; the empty one does always.
         charset: what the file is declared to be, for the reasons of rejects.
+        divided: others read the rest of the file.
         block_bytes: about how much of the text makes a block.
 
     Raises:
+        Unsplittable: the quotes of a divided file do not tell where records begin.
         Unreadable: its records cannot be told apart, or the parser does not find the records that are there.
     """
-    reader = _Reader(tuple(names), dialect, separator, charset, ("", *nulls))
+    reader = _Reader(tuple(names), dialect, separator, charset, ("", *nulls), divided)
     carry, offset, line = b"", 0, first_line
     while True:
         more = stream.read(block_bytes)
@@ -100,6 +103,7 @@ class _Reader:
     separator: str
     charset: str
     nulls: tuple[str, ...]
+    divided: bool
 
     def read(self, data: bytes, *, final: bool, first_line: int, owned: int | None) -> tuple[Block | None, int]:
         """The rows of the whole records of a text, and where the last of them ends."""
@@ -107,6 +111,8 @@ class _Reader:
         frames = frame(data, separator=ord(self.separator), quote=quote, final=final)
         irregular = not frames.regular or (self.dialect.escape is not None and self.dialect.escape.encode() in data)
         records: list[Record] = []
+        if irregular and self.divided:
+            raise Unsplittable
         if irregular:
             records, end = take_apart(
                 data, separator=self.separator.encode(), quote=self._byte("quote"), escape=self._byte("escape"),

@@ -1,111 +1,98 @@
-"""One look at every file before Spark reads: what cannot be read is quarantined here, with its reason."""
+"""One look at the head or the footer of every file, before any task reads: columns, types, and what is no such file."""
 
 from __future__ import annotations
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ingest_parts.avro_rows import avro_schema
+from ingest_parts.columns import check_names
+from ingest_parts.compression import check_name, ending_of
+from ingest_parts.csv_head import read_head
 from ingest_parts.faults import Unreadable
-from ingest_parts.heads import HEAD_BYTES, column_fault, decode_head, gunzip_head, parse_header
-from ingest_parts.manifest import Manifest, has_header, option
-from ingest_parts.sources import COMPRESSED, THREADS, Source, locate
+from ingest_parts.json_rows import is_json_lines
+from ingest_parts.orc_rows import orc_schema
+from ingest_parts.parquet_rows import parquet_footer
+from ingest_parts.sources import Source
+from ingest_parts.text_stream import is_utf8, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql.types import StructType
+    import pyarrow as pa
 
-    from ingest_parts.hadoop import Storage
+    from ingest_parts.manifest import Manifest
+    from ingest_parts.store import Store
+
+THREADS = 32  # requests to the store that are under way at once while files are looked at
+HEAD_BYTES = 64 * 1024  # enough for a header and to tell text from rubbish
 
 
-def look_at(
-    storage: Storage,
-    manifest: Manifest,
-    schema: StructType | None,
-    entries: Sequence[tuple[int, dict[str, Any]]],
-) -> list[Source]:
-    """Locate and inspect files, many at a time; a file that fails alone carries its reason."""
+def look_at(store: Store, manifest: Manifest, entries: Sequence[dict[str, Any]]) -> list[Source]:
+    """Inspect files, many at a time; a file that fails alone carries its reason."""
 
-    def look(item: tuple[int, dict[str, Any]]) -> Source:
-        place, entry = item
+    def look(entry: dict[str, Any]) -> Source:
+        source = Source(entry)
         try:
-            return inspect(storage, manifest, schema, locate(storage, manifest, entry, place))
+            stat = store.stat(source.place)
+            if stat is None:
+                raise Unreadable("it was deleted before its run")
+            source = replace(source, stat=stat)
+            if stat.bytes == 0:
+                raise Unreadable("the file is empty")
+            with store.open(source.place, stat) as opened:
+                return inspect(manifest, source, opened)
         except Unreadable as verdict:
-            return Source(entry=entry, bytes=int(entry.get("bytes") or 0), reason=str(verdict))
+            return replace(source, reason=str(verdict))
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(look, entries))
 
 
-def inspect(storage: Storage, manifest: Manifest, schema: StructType | None, source: Source) -> Source:
-    """Look at the head of one file and tell its columns.
+def inspect(manifest: Manifest, source: Source, opened: BinaryIO) -> Source:
+    """Look at one file that is open.
 
     Raises:
-        Unreadable: it cannot be this format at all, or its columns are not the declared ones.
+        Unreadable: it cannot be this format at all, or has columns that no output can have.
     """
-    if source.bytes == 0:
+    kind = manifest.input.format
+    if kind == "parquet":
+        footer = parquet_footer(opened)
+        source = _with_schema(source, footer.schema)
+        return replace(source, row_groups=tuple(footer.row_groups))
+    if kind == "orc":
+        return _with_schema(source, orc_schema(opened))
+    if kind == "avro":
+        return _with_schema(source, avro_schema(opened))
+    head = opened.read(8)
+    check_name(source.key, head)
+    opened.seek(0)
+    return _inspect_text(manifest, source, opened)
+
+
+def _with_schema(source: Source, schema: pa.Schema) -> Source:
+    check_names(schema.names, "its schema")
+    return replace(source, names=tuple(schema.names), types=tuple(schema.types))
+
+
+def _inspect_text(manifest: Manifest, source: Source, opened: BinaryIO) -> Source:
+    charset = manifest.input.charset
+    text = open_text(opened, source.key, charset)
+    head = text.read(HEAD_BYTES)
+    if len(head) < HEAD_BYTES and not head.strip():
         raise Unreadable("the file is empty")
-    if manifest.format == "parquet":
-        return inspect_parquet(storage, source)
-    text = read_head(storage, manifest, source)
-    if text is None or manifest.format == "json" or not has_header(manifest):
-        return source
-    header, columns = parse_header(text, manifest.options)
-    fault = schema and column_fault(columns, schema.names, "the declared ones")
-    if fault:
-        raise Unreadable(fault)
-    return replace(source, header=header, columns=columns)
+    if b"\x00" in head:
+        raise Unreadable("it is not a text file: it has zero bytes in its first block")
+    source = replace(source, mark=text.mark)
+    plain = not ending_of(source.key) and is_utf8(charset)
+    if manifest.input.format == "csv":
+        dialect = manifest.input.dialect
+        return replace(
+            read_head(source, head, text, manifest.input),
+            divisible=plain and dialect.escape is None and dialect.comment is None,
+        )
+    if manifest.input.format == "json":
+        return replace(source, divisible=plain and is_json_lines(head))
+    return source
 
-
-def read_head(storage: Storage, manifest: Manifest, source: Source) -> str | None:
-    """The text at the file's start; None where only Spark's codecs can tell.
-
-    Raises:
-        Unreadable: it is no text, or empty once it is decompressed.
-    """
-    data = storage.read_at(source.status, 0, HEAD_BYTES)
-    complete = len(data) == source.bytes
-    name = source.path.getName()
-    if name.endswith(".gz"):
-        data = gunzip_head(data, complete=complete)
-    elif name.endswith(COMPRESSED):
-        return None
-    elif data.startswith(b"\x1f\x8b"):
-        raise Unreadable("it is gzip, but its name does not end in .gz")
-    if complete and not data.strip():
-        raise Unreadable("the file is empty")
-    encoding = option(manifest.options, "encoding", "charset", default="UTF-8")
-    return decode_head(data, complete=complete, encoding=encoding)
-
-
-def inspect_parquet(storage: Storage, source: Source) -> Source:
-    """Check a Parquet file's marks at both ends, and note its schema as its footer spells it.
-
-    Raises:
-        Unreadable: it is not Parquet, or it is truncated.
-    """
-    if storage.read_at(source.status, 0, 4) != b"PAR1":
-        raise Unreadable("it is not a Parquet file")
-    if storage.read_at(source.status, max(0, source.bytes - 4), 4) != b"PAR1":
-        raise Unreadable("the Parquet file is truncated: its footer is missing")
-    return replace(source, header=storage.parquet_schema(source.status))
-
-
-def agree_on_columns(sources: list[Source], *, declared: bool) -> list[Source]:
-    """Quarantine what is there twice and, with no declared schema, what has other columns than most files."""
-    seen: set[str] = set()
-    named = Counter(frozenset(map(str.casefold, source.columns)) for source in sources if source.columns)
-    usual = named.most_common(1)[0][0] if named and not declared else None
-    main = next((s.columns for s in sources if frozenset(map(str.casefold, s.columns)) == usual), ())
-    result = []
-    for source in sources:
-        reason = source.reason
-        if not reason and source.uri in seen:
-            reason = "the same object is in the batch twice"
-        if not reason and main and source.columns:
-            reason = column_fault(source.columns, main, "those of most files in the batch")
-        seen.add(source.uri)
-        result.append(replace(source, reason=reason))
-    return result

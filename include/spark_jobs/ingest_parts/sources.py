@@ -1,43 +1,38 @@
-"""One file of the batch: where the bytes are that its upload named, and whether they are still those."""
+"""One file of the batch: where its bytes are, what is known of it, and the parts in which it is read."""
 
 from __future__ import annotations
 
-import re
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ingest_parts.faults import Unreadable
-from ingest_parts.manifest import Manifest, staging_uri
+from ingest_parts.store import Place, Stat, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ingest_parts.hadoop import JavaObject, Storage
-
-THREADS = 32  # requests to the store that are under way at once while files are looked at
-HIDDEN = re.compile(r"^[_.]|\._COPYING_$")  # names that Spark passes over in silence
-COMPRESSED = (".gz", ".bz2", ".zst", ".snappy", ".lz4", ".deflate")
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file of the batch: where its bytes are, and what is known of them.
+    """One file of the batch.
 
-    ``path`` is Hadoop's Path of the bytes to read (the object, or a staged copy), ``uri`` the same as Spark
-    shows it in ``_metadata.file_path``, ``mark`` what changes when the object does, ``header`` the first line
-    (of Parquet: the footer's schema). ``reason`` is set once the file is quarantined.
+    ``names`` are the columns that its head or footer tells (None where only its rows do: JSON, XML), ``types``
+    the types of a file that declares them. ``body`` and ``line`` are where its records begin in its text,
+    which follows ``mark`` bytes of a byte order mark.
+    ``row_groups`` are rows and bytes of each part of Parquet. ``reason`` is set once it is quarantined.
     """
 
     entry: dict[str, Any]
-    path: JavaObject = None
-    uri: str = ""
-    bytes: int = 0
-    mark: tuple[Any, ...] = ()
-    status: JavaObject = field(default=None, compare=False)
-    staged: bool = False
-    header: str = ""
-    columns: tuple[str, ...] = ()
+    stat: Stat | None = None
+    names: tuple[str, ...] | None = None
+    types: tuple[pa.DataType, ...] = ()
+    separator: str = ","
+    mark: int = 0
+    body: int = 0
+    line: int = 1
+    divisible: bool = False
+    row_groups: tuple[tuple[int, int], ...] = ()
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
     reason: str | None = None
 
     @property
@@ -50,63 +45,45 @@ class Source:
         """The object's key, raw."""
         return str(self.entry["key"])
 
+    @property
+    def place(self) -> Place:
+        """Where its bytes are."""
+        return place_of(self.entry)
 
-def locate(storage: Storage, manifest: Manifest, entry: dict[str, Any], place: int) -> Source:
-    """Find the bytes that the upload named, and make a copy where Spark cannot read them in place.
+    @property
+    def begin(self) -> int:
+        """The byte of the file at which its records begin, where its text is its bytes."""
+        return self.mark + self.body
 
-    That is so when the key was overwritten since (the named version is copied), when Spark would hide the
-    file (names that begin with ``_`` or ``.``) and when Hadoop's Path cannot spell the key (``a//b``).
+    @property
+    def bytes(self) -> int:
+        """Its size; what the ledger says where nobody looked."""
+        return self.stat.bytes if self.stat else int(self.entry.get("bytes") or 0)
 
-    Raises:
-        Unreadable: the object, or the version that the upload named, is gone.
+
+@dataclass(frozen=True)
+class Part:
+    """What one task reads of a file: all of it, a range of its text, or some row groups.
+
+    ``start`` is a byte of the file (0 stands for where its records begin), ``in_quotes`` whether it lies in a quoted value, ``stop`` the end of the
+    bytes in which its records begin; None reads to the end. ``line`` is the number of the line at ``start``.
     """
-    path = storage.source_path(entry)
-    spelled = bool(entry.get("uri")) or path.toUri().getPath() == f"/{entry['key']}"
-    if spelled:
-        status = storage.status(path)
-        if status is None:
-            raise Unreadable("it was deleted before its run")
-        current = is_named_version(entry, status)
-        if not current and not entry.get("version_id"):
-            raise Unreadable("it was overwritten before its run, and its bucket keeps no versions")
-        if current and not HIDDEN.search(path.getName()):
-            return source_at(entry, status)
-    suffix = re.search(r"\.[A-Za-z0-9]+$", str(entry["key"]))
-    target = storage.path(f"{staging_uri(manifest)}/{place:06d}{suffix.group().lower() if suffix else ''}")
-    storage.stage(entry, path, target)
-    return replace(source_at(entry, storage.status(target)), staged=True)
 
+    source: Source
+    start: int = 0
+    stop: int | None = None
+    in_quotes: bool = False
+    line: int = 1
+    row_groups: tuple[int, ...] | None = None
 
-def is_named_version(entry: dict[str, Any], status: JavaObject) -> bool:
-    """Whether the object at the key is still what the upload named; yes where the store cannot tell."""
-    if "S3A" not in status.getClass().getName():
-        return True
-    found = (status.getVersionId(), (status.getETag() or "").strip('"'))
-    named = (entry.get("version_id"), (entry.get("etag") or "").strip('"'))
-    return all(not have or not want or have == want for have, want in zip(found, named, strict=True))
+    @property
+    def is_division(self) -> bool:
+        """Whether other parts have the rest of the text."""
+        return self.start > 0 or self.stop is not None
 
-
-def source_at(entry: dict[str, Any], status: JavaObject) -> Source:
-    """The source whose bytes are at the status' path."""
-    mark: tuple[Any, ...] = (status.getLen(), status.getModificationTime())
-    if "S3A" in status.getClass().getName():
-        mark = (*mark, status.getETag(), status.getVersionId())
-    path = status.getPath()
-    return Source(
-        entry=entry, path=path, uri=path.toUri().toString(), bytes=status.getLen(), mark=mark, status=status
-    )
-
-
-def changed_since(storage: Storage, sources: Sequence[Source]) -> set[str]:
-    """Uploads whose object was overwritten or deleted while it was read; copies of ours do not change."""
-
-    def changed(source: Source) -> bool:
-        if source.reason or source.staged:
-            return False
-        status = storage.status(source.path)
-        return status is None or source_at(source.entry, status).mark != source.mark
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return {
-            source.upload_id for source, hit in zip(sources, pool.map(changed, sources), strict=True) if hit
-        }
+    @property
+    def bytes(self) -> int:
+        """How much there is to read."""
+        if self.row_groups is not None:
+            return sum(self.source.row_groups[number][1] for number in self.row_groups)
+        return (self.stop if self.stop is not None else self.source.bytes) - self.start

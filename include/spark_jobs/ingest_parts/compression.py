@@ -1,0 +1,83 @@
+"""Compressed files as streams of what is in them."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from ingest_parts.faults import Unreadable
+
+ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid, OSError)
+_GZIP = b"\x1f\x8b"
+
+
+def ending_of(key: str) -> str:
+    """The ending by which a key says that it is compressed; empty where it is not."""
+    return next((ending for ending in ENDINGS if key.lower().endswith(ending)), "")
+
+
+class Unpacked:
+    """A forward stream of a compressed file's content, whose damage is a verdict on the file."""
+
+    def __init__(self, stream: BinaryIO, ending: str) -> None:
+        self._ending = ending
+        self._stream = self._guard(lambda: _open(stream, ending))
+
+    def _guard(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except Unreadable:
+            raise
+        except _DAMAGE as error:
+            said = str(error) or type(error).__name__
+            raise Unreadable(f"the {self._ending} file is truncated or damaged ({said})") from error
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes, all where it is negative.
+
+        Raises:
+            Unreadable: the file is damaged, or ends too early.
+        """
+        return bytes(self._guard(lambda: self._stream.read(size)))
+
+
+def _open(stream: BinaryIO, ending: str) -> Any:  # noqa: ANN401  streams of five libraries
+    if ending == ".gz":
+        return gzip.GzipFile(fileobj=stream)
+    if ending == ".bz2":
+        return bz2.BZ2File(stream)
+    if ending == ".xz":
+        return lzma.LZMAFile(stream)
+    if ending == ".zst":
+        return pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
+    return _open_zip(stream)
+
+
+def _open_zip(stream: BinaryIO) -> Any:  # noqa: ANN401  streams of five libraries
+    archive = zipfile.ZipFile(stream)
+    members = [
+        item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        raise Unreadable(f"the .zip file holds {len(members)} files; it has to hold one")
+    if members[0].flag_bits & 1:
+        raise Unreadable("the .zip file is encrypted")
+    return archive.open(members[0])
+
+
+def check_name(key: str, head: bytes) -> None:
+    """Refuse what is compressed without saying so.
+
+    Raises:
+        Unreadable: it is gzip by its content, and not by its name.
+    """
+    if head.startswith(_GZIP) and not ending_of(key):
+        raise Unreadable("it is gzip, but its name does not end in .gz")

@@ -1,0 +1,126 @@
+"""A block of a file becomes rows of the output and rejects: every value converted, and every row somewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest_parts.blocks import Block, Column, Reject
+from ingest_parts.casting import Bad, Target, cast_text
+from ingest_parts.columns import Field, key_of
+from ingest_parts.json_values import cast_json
+from ingest_parts.typed_casting import cast_typed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingest_parts.dialect import Rules
+
+_SHOWN = 60  # characters of a value in a reason
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What became of a block.
+
+    ``arrays`` are the fields' values of the rows that fit. ``misfits`` are inferred columns in which a value
+    does not fit: their type has to be inferred again, and the rows are not rejects.
+    """
+
+    arrays: list[pa.Array]
+    rows: int
+    rejects: list[Reject]
+    misfits: tuple[str, ...] = ()
+
+
+def fit(block: Block, fields: Sequence[Field], rules: Rules) -> Fitted:
+    """Convert the columns of a block to the fields, in the fields' order."""
+    columns = by_key(block)
+    arrays: list[pa.Array] = []
+    faults: list[tuple[Field, Bad, Column | None]] = []
+    misfits = []
+    for field in fields:
+        column = columns.get(field.key)
+        values, bad = convert(column, field.target, rules) if column else _missing(block.rows, field)
+        if field.target.inferred and bad.any():
+            misfits.append(field.key)
+        if not field.nullable and values.null_count:
+            bad = bad | values.is_null().to_numpy(zero_copy_only=False)
+        if bad.any():
+            faults.append((field, bad, column))
+        arrays.append(values)
+    if misfits:
+        return Fitted([], 0, [], tuple(misfits))
+    if not faults:
+        return Fitted(arrays, block.rows, block.rejects)
+    bad_rows = np.logical_or.reduce([bad for _, bad, _ in faults])
+    rejects = [*block.rejects, *_rejects(block, bad_rows, faults)]
+    keep = pa.array(~bad_rows)
+    return Fitted([array.filter(keep) for array in arrays], int((~bad_rows).sum()), rejects)
+
+
+def convert(column: Column, target: Target, rules: Rules) -> tuple[pa.Array, Bad]:
+    """Convert one column; null and marked where a value does not fit."""
+    values = column.values
+    if not column.is_text:
+        return cast_typed(values, target.arrow)
+    if pa.types.is_null(target.arrow):
+        return pa.nulls(len(values)), values.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_nested(target.arrow):
+
+        def leaf(some: pa.Array, kind: pa.DataType, quoted: np.ndarray | None) -> tuple[pa.Array, Bad]:
+            return cast_text(some, replace(target, arrow=kind, max_length=None), rules, quoted)
+
+        return cast_json(values, target.arrow, leaf)
+    return cast_text(values, target, rules, column.quoted)
+
+
+def _missing(rows: int, field: Field) -> tuple[pa.Array, Bad]:
+    return pa.nulls(rows, field.target.arrow), np.zeros(rows, bool)
+
+
+def by_key(block: Block) -> dict[str, Column]:
+    """A block's columns by what their names mean; two names of one column are joined.
+
+    No row has both: a reader of objects rejects such a row.
+    """
+    found: dict[str, Column] = {}
+    for name, column in block.columns.items():
+        key = key_of(name)
+        other = found.get(key)
+        if other is None:
+            found[key] = column
+            continue
+        here = column.values.is_valid()
+        quoted = None
+        if column.quoted is not None and other.quoted is not None:
+            quoted = np.where(here.to_numpy(zero_copy_only=False), column.quoted, other.quoted)
+        found[key] = Column(pc.coalesce(column.values, other.values), column.is_text, quoted)
+    return found
+
+
+def _rejects(block: Block, bad_rows: Bad, faults: Sequence[tuple[Field, Bad, Column | None]]) -> list[Reject]:
+    """One reject for each bad row: where it is, and its first value at fault."""
+    rows = np.flatnonzero(bad_rows).tolist()
+    rejects = []
+    for row, (line, number, text) in zip(rows, block.origins.locate(rows), strict=True):
+        field, column = next((field, column) for field, bad, column in faults if bad[row])
+        value = _show(column, row)
+        if value is None:
+            reason = f"column {field.name} may not be null"
+        else:
+            short = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+            reason = f"column {field.name}: {short!r} is not {field.target.sql}"
+        rejects.append(Reject(reason, text, line, number, field.name, value, field.target.sql))
+    return rejects
+
+
+def _show(column: Column | None, row: int) -> str | None:
+    if column is None or not column.values[row].is_valid:
+        return None
+    value = column.values[row].as_py()
+    return value if isinstance(value, str) else str(value)

@@ -1,0 +1,80 @@
+"""The blocks of one part of a file, by whichever reader its format has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from ingest_parts.avro_rows import read_avro
+from ingest_parts.compression import ending_of
+from ingest_parts.csv_rows import read_csv
+from ingest_parts.csv_split import find_first_record
+from ingest_parts.json_rows import read_json
+from ingest_parts.orc_rows import read_orc
+from ingest_parts.parquet_rows import read_parquet
+from ingest_parts.text_stream import is_utf8, open_text, skip
+from ingest_parts.xml_rows import read_xml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingest_parts.blocks import Block
+    from ingest_parts.manifest import Input
+    from ingest_parts.sources import Part
+    from ingest_parts.store import Store
+    from ingest_parts.text_stream import Text
+
+
+def read_part(store: Store, given: Input, part: Part) -> Iterator[Block]:
+    """Read a part of a file, block by block.
+
+    Raises:
+        Unreadable: the file is at fault.
+        Unsplittable: it has to be read as a whole.
+    """
+    source = part.source
+    assert source.stat is not None  # noqa: S101  what has none is quarantined
+    with store.open(source.place, source.stat) as opened:
+        if given.format == "parquet":
+            yield from read_parquet(opened, part.row_groups)
+        elif given.format == "orc":
+            yield from read_orc(opened)
+        elif given.format == "avro":
+            yield from read_avro(opened)
+        elif given.format == "csv":
+            yield from _read_csv(opened, given, part)
+        elif given.format == "json":
+            yield from _read_json(opened, given, part)
+        else:
+            text = open_text(opened, source.key, given.charset)
+            yield from read_xml(cast("BinaryIO", text), row_tag=given.row_tag or "", charset="utf-8")
+
+
+def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
+    source, line = part.source, part.source.line
+    if part.start:
+        begin, line = find_first_record(opened, given.dialect, part)
+        opened.seek(begin)
+        stream: BinaryIO | Text = opened
+    else:
+        stream = open_text(opened, source.key, given.charset)
+        skip(stream, source.body)
+        begin = source.begin
+    owned = part.stop - begin if part.stop is not None else None
+    if owned is not None and owned <= 0:
+        return
+    yield from read_csv(
+        cast("BinaryIO", stream), source.names or (), given.dialect, source.separator, first_line=line, owned=owned,
+        nulls=given.rules.nulls, charset=given.charset, divided=part.is_division,
+    )  # fmt: skip
+
+
+def _read_json(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
+    if part.is_division:
+        yield from read_json(opened, charset="utf-8", start=part.start, end=part.stop, first_line=part.line)
+        return
+    if is_utf8(given.charset) and not ending_of(part.source.key):
+        yield from read_json(opened, charset="utf-8")
+        return
+    text = open_text(opened, part.source.key, given.charset)
+    yield from read_json(cast("BinaryIO", text), charset=given.charset)
+
