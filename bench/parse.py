@@ -46,7 +46,7 @@ _PIPELINE = """\
 description: Pipeline {number}
 tags: [bench]
 arrival: {{keys: ["p{number}/*.csv", "p{number}/*.csv.gz"]}}
-input: {{schema: "year INT, month INT, day INT, carrier STRING", options: {{nullValue: NA}}}}
+input: {{schema: "year INT, month INT, day INT, carrier STRING", nulls: [NA]}}
 output: {{partition_by: [year, month]}}
 """
 

@@ -86,7 +86,7 @@ def test_the_schemas_are_those_of_the_real_files(shipped):
     assert [column.name for column in columns] == header
     numbers = [row[column.name] for row in some for column in columns if column.type == "INT"]
     assert {value for value in numbers if not value.lstrip("-").isdigit()} == {"NA"}
-    assert shipped["flights"].input.reader_options == {"header": "true", "nullValue": "NA"}
+    assert shipped["flights"].input.nulls == ("NA",)
     airports = parse_ddl(shipped["airports"].input.schema_)
     assert [column.name for column in airports] == header_of("airports.csv")
 

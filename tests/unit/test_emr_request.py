@@ -196,16 +196,18 @@ def test_a_step_is_as_long_as_emr_takes_and_no_longer():
 
 def test_the_manifest_says_all_that_the_program_needs():
     pipeline = make(
-        input={"schema": "a INT", "options": {"nullValue": "NA"}},
+        input={"schema": "a INT", "nulls": ["NA"], "separator": ";", "charset": "Windows-1252"},
+        rejects={"max_share": "12.5%", "max_rows": 7},
         output={"partition_by": ["a"], "file_bytes": "1 MiB", "prefix": "x/y"},
     )
     file = ManifestFile(
         upload_id="U", bucket="uploads", key="flights/a b+%.csv", version_id=None, etag="e", bytes=5
     )
-    assert build_manifest(pipeline, DEPLOYMENT, BATCH, [file]) == {
-        "version": 1,
+    assert build_manifest(pipeline, DEPLOYMENT, BATCH, [file], region="eu-west-1") == {
+        "version": 2,
         "batch_id": BATCH,
         "pipeline": "flights",
+        "region": "eu-west-1",
         "files": [
             {
                 "upload_id": "U",
@@ -216,14 +218,39 @@ def test_the_manifest_says_all_that_the_program_needs():
                 "bytes": 5,
             }
         ],
-        "input": {"format": "csv", "schema": "a INT", "options": {"header": "true", "nullValue": "NA"}},
+        "input": {
+            "format": "csv",
+            "schema": "a INT",
+            "columns": "exact",
+            "charset": "cp1252",
+            "nulls": ["NA"],
+            "date_format": None,
+            "timestamp_format": None,
+            "time_zone": "UTC",
+            "decimal": ".",
+            "grouping": None,
+            "leading_zeros": False,
+            "csv": {
+                "separator": ";",
+                "quote": '"',
+                "escape": None,
+                "header": True,
+                "skip_lines": 0,
+                "comment": None,
+            },
+            "row_tag": None,
+        },
         "output": {
             "uri": f"s3://curated/x/y/batch={BATCH}",
             "format": "parquet",
             "partition_by": ["a"],
             "file_bytes": 2**20,
         },
-        "rejects_uri": f"s3://curated/_rejects/flights/batch={BATCH}",
+        "rejects": {
+            "uri": f"s3://curated/_rejects/flights/batch={BATCH}",
+            "max_share": 0.125,
+            "max_rows": 7,
+        },
         "report_uri": f"s3://artifacts/batches/{BATCH}/report.json",
     }
     assert (

@@ -22,7 +22,7 @@ def messages(**settings):
 def test_two_lines_are_a_pipeline():
     pipeline = make()
     assert pipeline.input.format == "csv"
-    assert pipeline.input.reader_options == {"header": "true"}
+    assert (pipeline.input.header, pipeline.input.separator, pipeline.input.columns) == (True, None, "exact")
     assert pipeline.output.prefix == "sales/"
     assert pipeline.arrival.mode == "events"
     assert pipeline.schedule is None
@@ -54,11 +54,7 @@ def test_endings_that_do_not_say_the_format(keys):
 
 
 def test_plain_values_are_written_as_spark_wants_them():
-    pipeline = make(
-        input={"options": {"header": False, "maxColumns": 5}},
-        job={"spark": {"spark.sql.shuffle.partitions": 8}, "arguments": [1, "x", True]},
-    )
-    assert pipeline.input.reader_options == {"header": "false", "maxColumns": "5"}
+    pipeline = make(job={"spark": {"spark.sql.shuffle.partitions": 8}, "arguments": [1, "x", True]})
     assert pipeline.job.spark == {"spark.sql.shuffle.partitions": "8"}
     assert pipeline.job.arguments == ("1", "x", "true")
 

@@ -30,6 +30,11 @@ class Storage:
     def __init__(self, *, client: "S3Client | None" = None) -> None:
         self.client = client or boto3.client("s3")
 
+    @property
+    def region(self) -> str | None:
+        """The region that the client speaks to."""
+        return self.client.meta.region_name
+
     def ensure_program(self, pipeline: Pipeline, deployment: Deployment) -> ShippedProgram:
         """Say where EMR finds a pipeline's Spark program and its parts, after putting them there if need be.
 

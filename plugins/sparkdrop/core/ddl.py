@@ -9,6 +9,10 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WHOLE_TYPES = ["BYTE", "TINYINT", "SHORT", "SMALLINT", "INT", "INTEGER", "LONG", "BIGINT"]
 TIME_TYPES = ["DATE", "TIMESTAMP", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ", "INTERVAL"]
@@ -70,6 +74,11 @@ class Column:
     def is_nested(self) -> bool:
         """Whether the type holds others (ARRAY, MAP, STRUCT), which CSV has no place for."""
         return "<" in self.type
+
+    @property
+    def type_names(self) -> tuple[str, ...]:
+        """Every type in it, those that it holds among them: in capitals, without what stands in brackets."""
+        return tuple(_list_types(self.type))
 
 
 def parse_ddl(text: str) -> tuple[Column, ...]:
@@ -151,6 +160,18 @@ def _nested_problems(name: str, inner: str) -> list[str]:
     if len(parts) != NESTED_TYPES[name]:
         return [f"{name} takes {NESTED_TYPES[name]} type(s), found {len(parts)}"]
     return [problem for part in parts for problem in _type_problems(part.strip())]
+
+
+def _list_types(text: str) -> Iterator[str]:
+    found = _NESTED.match(text)
+    if found is None:
+        yield "INTERVAL" if _INTERVAL.match(text) else text.partition("(")[0].strip().upper()
+        return
+    name, parts = found[1].upper(), [part for part in split_top(found[2]) if part.strip()]
+    yield name
+    for part in parts:
+        column = _parse_column(part, nested=True)[0] if name == "STRUCT" else None
+        yield from _list_types(column.type if column else part.strip())
 
 
 def _plain_problems(name: str, first: str | None, second: str | None, text: str) -> list[str]:

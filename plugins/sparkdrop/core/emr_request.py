@@ -6,7 +6,7 @@ API does not have; whoever submits looks for them first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparkdrop.core.errors import BatchFailedError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sparkdrop.core.deployment import Deployment
     from sparkdrop.core.pipeline import Pipeline
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 MAX_STEP_CHARACTERS = 10_240
 """All strings of one HadoopJarStep together.
 
@@ -118,37 +118,37 @@ def step_name(pipeline_name: str, batch_id: str) -> str:
 
 
 def build_manifest(
-    pipeline: Pipeline, deployment: Deployment, batch_id: str, files: Iterable[ManifestFile]
+    pipeline: Pipeline,
+    deployment: Deployment,
+    batch_id: str,
+    files: Iterable[ManifestFile],
+    *,
+    region: str | None = None,
 ) -> dict[str, Any]:
-    """Build what the Spark program reads: the batch's files, how to read them and where to write."""
+    """Build what the Spark program reads: the batch's files, how to read them and where to write.
+
+    Args:
+        pipeline: Says how.
+        deployment: Says where.
+        batch_id: The batch.
+        files: What it holds.
+        region: The buckets' region; None leaves it to the cluster.
+    """
     places = locate_batch(pipeline, deployment, batch_id)
     return {
         "version": MANIFEST_VERSION,
         "batch_id": batch_id,
         "pipeline": pipeline.name,
-        "files": [
-            {
-                "upload_id": file.upload_id,
-                "bucket": file.bucket,
-                "key": file.key,
-                "version_id": file.version_id,
-                "etag": file.etag,
-                "bytes": file.bytes,
-            }
-            for file in files
-        ],
-        "input": {
-            "format": pipeline.input.format,
-            "schema": pipeline.input.schema_,
-            "options": pipeline.input.reader_options,
-        },
+        "region": region,
+        "files": [asdict(file) for file in files],
+        "input": pipeline.input.describe(),
         "output": {
             "uri": places.output,
             "format": pipeline.output.format,
             "partition_by": list(pipeline.output.partition_by),
             "file_bytes": pipeline.output.file_bytes,
         },
-        "rejects_uri": places.rejects,
+        "rejects": pipeline.rejects.describe(places.rejects),
         "report_uri": places.report,
     }
 

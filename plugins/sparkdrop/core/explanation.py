@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from sparkdrop.core.document import Path, describe
+from sparkdrop.core.spark_options import explain_options
 from sparkdrop.core.variables import UNRESOLVED
 
 if TYPE_CHECKING:
@@ -44,8 +45,12 @@ _LIMITS = {
 _MISSING = {
     ("arrival",): 'what lands; two lines are enough: arrival: {keys: ["NAME/*.csv"]}',
     ("arrival", "keys"): 'key patterns, as in ["flights/*.csv"]',
-    ("input", "format"): "csv, json or parquet (the endings of arrival.keys do not say which)",
+    (
+        "input",
+        "format",
+    ): "csv, json, parquet, avro, orc or xml (the endings of arrival.keys do not say which)",
 }
+_OPTIONS = ("input", "options")
 _ELSEWHERE = {
     "name": "a pipeline is called what its file is called",
     "dag_id": "a pipeline is called what its file is called",
@@ -62,6 +67,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[Finding]
             continue  # it would have been read from arrival.keys
         if detail.get("input") is UNRESOLVED:
             continue  # the variable's own error says it
+        if path == _OPTIONS:
+            yield from explain_options(detail["input"], path, _list_keys(model, path))
+            continue
         yield _explain_one(detail, path, model)
 
 
@@ -91,13 +99,17 @@ def _explain_value(detail: ErrorDetails, path: Path) -> Finding:
 
 
 def _explain_unknown(path: Path, model: type[BaseModel]) -> Finding:
-    name = str(path[-1])
-    owner = model_at(model, path[:-1])
-    keys = sorted(field_names(owner)) if owner else []
+    name, keys = str(path[-1]), _list_keys(model, path)
     hint = _nearest(name, keys)
     if not hint and len(path) == 1:
         hint = _ELSEWHERE.get(name, "")
     return path, f"is no known key; accepted here: {', '.join(keys)}", hint
+
+
+def _list_keys(model: type[BaseModel], path: Path) -> list[str]:
+    """List the keys that are accepted beside the last one of a path."""
+    owner = model_at(model, path[:-1])
+    return sorted(field_names(owner)) if owner else []
 
 
 def _options(context: dict[str, Any]) -> list[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from sparkdrop.core.compute import GIB, Compute, EmrEc2, Model, PollInterval
-from sparkdrop.core.ddl import parse_ddl
-from sparkdrop.core.quantities import Duration, Size  # noqa: TC001 - pydantic reads them at run time
+from sparkdrop.core.endings import find_format
+from sparkdrop.core.ingest_checks import PROGRAM, check_for_ingest
+from sparkdrop.core.input import Input  # noqa: TC001 - pydantic reads it at run time
+from sparkdrop.core.quantities import Duration, Size  # noqa: TC001 - the same
+from sparkdrop.core.rejects import RejectSettings
 from sparkdrop.core.upload_settings import UploadSettings
 from sparkdrop.core.values import (
     Bucket,
@@ -28,13 +30,6 @@ from sparkdrop.core.values import (
     none_from_word,
 )
 
-SOURCE_COLUMNS = ("_source_key", "_upload_id", "_batch_id")
-FORMATS = {
-    "csv": (".csv", ".csv.gz", ".tsv", ".tsv.gz"),
-    "json": (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
-    "parquet": (".parquet", ".parq"),
-}
-
 
 class ArrivalSettings(Model):
     """What lands, and how we hear of it."""
@@ -47,6 +42,10 @@ class ArrivalSettings(Model):
     """The bucket, where it is not the uploads bucket."""
     poll_interval: PollInterval = timedelta(seconds=60)
     """How often `mode: sensor` looks (whole seconds)."""
+    hidden: Literal["skip", "take"] = "skip"
+    """Keys with a segment that begins with `_` or `.`: passed over, or taken like others."""
+    same_content: Literal["skip", "process"] = "skip"
+    """A key written again with the content that went through last: put on record only, or processed again."""
 
 
 class BatchSettings(Model):
@@ -60,40 +59,17 @@ class BatchSettings(Model):
     """How long the first file may wait for others to come along."""
 
 
-class Input(Model):
-    """How Spark reads the files."""
-
-    format: Literal["csv", "json", "parquet"]
-    """Read from the key patterns' endings where it is left out."""
-    schema_: Annotated[str | None, Field(alias="schema")] = None
-    """Spark DDL, as in `year INT, carrier STRING`; leave it out to infer."""
-    options: dict[str, Text] = Field(default_factory=dict)
-    """Options of Spark's reader. CSV has a header unless `header: false` says otherwise."""
-
-    @field_validator("schema_")
-    @classmethod
-    def _check_schema(cls, value: str | None, info: ValidationInfo) -> str | None:
-        nested = [column.name for column in parse_ddl(value) if column.is_nested] if value is not None else []
-        if nested and info.data.get("format") == "csv":
-            message = f"CSV cannot hold ARRAY, MAP or STRUCT: {', '.join(nested)}"
-            raise ValueError(message)
-        return value
-
-    @property
-    def reader_options(self) -> dict[str, str]:
-        """The options with what the format needs added: a CSV's header."""
-        return {"header": "true", **self.options} if self.format == "csv" else dict(self.options)
-
-
 class Job(Model):
     """The Spark program."""
 
-    program: Program = "ingest.py"
+    program: Program = PROGRAM
     """A file in include/spark_jobs/, or s3://bucket/key."""
     arguments: tuple[Text, ...] = ()
     """Arguments after `--manifest`."""
     spark: dict[str, Text] = Field(default_factory=dict)
     """Spark settings, each one a `--conf`."""
+    timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(hours=2)
+    """How long a step may take; then it is cancelled, and its batch has failed."""
 
     @field_validator("spark")
     @classmethod
@@ -154,7 +130,9 @@ class Pipeline(Model):
     batch: BatchSettings = BatchSettings()
     """How much one run takes."""
     input: Input
-    """How Spark reads the files."""
+    """How the files are read."""
+    rejects: RejectSettings = RejectSettings()
+    """How many rows of a file may not fit."""
     job: Job = Job()
     """The Spark program."""
     compute: Compute = EmrEc2()
@@ -177,31 +155,14 @@ class Pipeline(Model):
         if isinstance(given, dict) and "prefix" not in given and "name" in filled:
             filled["output"] = {**given, "prefix": f"{filled['name']}/"}
         given = filled.get("input", {})
-        if isinstance(given, dict) and "format" not in given:
-            found = _format_of(filled.get("arrival"))
-            filled["input"] = {"format": found, **given} if found else given
+        if isinstance(given, dict) and given.get("format") is None:
+            arrival = filled.get("arrival")
+            found = find_format(arrival.get("keys")) if isinstance(arrival, dict) else None
+            filled["input"] = {**given, "format": found} if found else given
         return filled
 
     @model_validator(mode="after")
-    def _check_partitions(self) -> Pipeline:
-        if self.input.schema_ is None or not self.job.is_shipped or self.job.program != "ingest.py":
-            return self
-        columns = [column.name for column in parse_ddl(self.input.schema_)] + list(SOURCE_COLUMNS)
-        lower = {column.lower() for column in columns}
-        unknown = [name for name in self.output.partition_by if name.lower() not in lower]
-        if unknown:
-            text = f"found {', '.join(unknown)}, not in input.schema; accepted: {', '.join(columns)}"
-            place = {"text": text, "path": ("output", "partition_by")}
-            raise PydanticCustomError("partition_by", "{text}", place)
+    def _check_for_ingest(self) -> Pipeline:
+        if self.job.program == PROGRAM:
+            check_for_ingest(self.arrival.keys, self.input, self.output.partition_by)
         return self
-
-
-def _format_of(arrival: object) -> str | None:
-    """Name the one format that all key patterns end in; None where they do not agree or say."""
-    keys = arrival.get("keys") if isinstance(arrival, dict) else None
-    if not isinstance(keys, (list, tuple)) or not keys or not all(isinstance(key, str) for key in keys):
-        return None
-    for name, endings in FORMATS.items():
-        if all(key.endswith(endings) for key in keys):
-            return name
-    return None

@@ -25,19 +25,31 @@ class _Counts(BaseModel):
 
 
 class FileReport(_Counts):
-    """One file of the batch."""
+    """One file of the batch.
+
+    Attributes:
+        upload_id: the upload's id in the ledger.
+        key: the object's key.
+        state: what became of it.
+        reason: why it was not taken, or what else there is to know.
+        missing_columns: columns that the batch has and the file has not.
+        extra_columns: columns that the file has and its pipeline does not ask for.
+    """
 
     upload_id: str
     key: str
     state: Literal[UploadState.SUCCEEDED, UploadState.QUARANTINED]
     reason: str | None = None
+    missing_columns: tuple[str, ...] = ()
+    extra_columns: tuple[str, ...] = ()
 
 
 class BatchReport(_Counts):
     """The whole batch: rows in are rows out plus rows rejected, in total and in each file.
 
     Attributes:
-        output: the URI of the output's folder.
+        output: the URI of the output's folder; None where nothing was written.
+        schema_: the output's columns as DDL, where the program says them.
         bytes_in: the size of what was read.
         seconds: the job's run time.
         files: a report for each file of the manifest.
@@ -45,7 +57,8 @@ class BatchReport(_Counts):
 
     version: Literal[1]
     batch_id: str
-    output: str
+    output: str | None
+    schema_: str | None = Field(alias="schema", default=None)
     bytes_in: int = Field(ge=0)
     seconds: float = Field(ge=0)
     files: tuple[FileReport, ...]

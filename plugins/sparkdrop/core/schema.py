@@ -60,7 +60,7 @@ def _refine(definition: dict[str, Any]) -> None:
         spec.pop("title", None)
         spec.pop("default", None)
         definition["properties"][name] = _with_reference(spec)
-        if name in {"options", "spark"}:
+        if name == "spark":
             spec["additionalProperties"] = dict(_TEXT)
         if name == "arguments":
             spec["items"] = dict(_TEXT)

@@ -119,7 +119,8 @@ class ClaimBatchOperator(BaseOperator):
         batch_id = claim.head.batch_id
         uri = locate_batch(self.pipeline, services.deployment, batch_id).manifest
         files = map(_build_manifest_file, claim.entries)
-        manifest = build_manifest(self.pipeline, services.deployment, batch_id, files)
+        region = services.storage.region
+        manifest = build_manifest(self.pipeline, services.deployment, batch_id, files, region=region)
         services.storage.write_manifest(uri, manifest)
         size = sum(entry.arrival.bytes for entry in claim.entries)
         self.log.info("Claimed %s files, %s bytes, as batch %s", len(claim.entries), size, batch_id)
