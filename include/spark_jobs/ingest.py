@@ -1,18 +1,19 @@
 """Ingest one batch of uploads: read the manifest's files, write one output, tell what became of every row.
 
-``spark-submit --py-files ingest_parts.zip ingest.py --manifest s3://…/manifest.json``. Needs nothing but
-PySpark 4; every file is reached through Hadoop's FileSystem API, so ``s3://``, ``hdfs://`` and ``file://``
-are the same here. This file holds the order of the stages; ``ingest_parts`` says where each of them is.
+``spark-submit --py-files ingest_parts.zip ingest.py --manifest s3://…/manifest.json``. Spark schedules: the
+driver looks at every file and plans tasks, and each task reads its parts of files, converts every value and
+writes the rows itself, with Arrow. This file holds the order of the stages; ``ingest_parts`` says where each
+of them is.
 
 What holds whatever happens:
 
-* A file is read in full or it is QUARANTINED alone, with the reason; the rest of the batch goes on.
-* A row is in the output or in the rejects, never in both: ``rows_in = rows_out + rows_rejected``.
-* Output and rejects are replaced as a whole, so a retry of the step adds nothing.
-
-How it reads: one look at the head of every file (in threads), then one Spark pass from the sources to the
-output. Only when that pass saw a row that does not fit, a second one writes the rejects. Rows per file are
-counted in what was written: accumulators would count a task twice that ran twice.
+* A file is read in full, in the version that was uploaded, or it is QUARANTINED alone, with the reason; the
+  rest of the batch goes on.
+* A row is in the output or in the rejects, never in both: ``rows_in = rows_out + rows_rejected``. Rows are
+  counted by something that is not the parser which read them, and again in what was written.
+* A value is in the output only where its type gives it back unchanged.
+* Output and rejects show up as a whole, by completed multipart uploads, and a retry replaces them.
+* Whatever this program waits for has an end.
 
 Errors: ``Unreadable`` (one file, quarantines it) and ``IngestError`` (the job, exit code 1).
 """
@@ -27,15 +28,18 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from ingest_parts.agreement import agree
+from ingest_parts.columns import ddl_of
+from ingest_parts.committing import abort_leftovers, complete
+from ingest_parts.declared import parse_schema
 from ingest_parts.faults import IngestError, first_line
-from ingest_parts.hadoop import Storage
-from ingest_parts.inspection import agree_on_columns, look_at
-from ingest_parts.loading import load
-from ingest_parts.manifest import Manifest, declared_schema, load_manifest, staging_uri
-from ingest_parts.report import Counts, build_report, progress
-from ingest_parts.sources import changed_since
-from ingest_parts.verdicts import quarantine_failed
-from py4j.protocol import Py4JError, Py4JJavaError
+from ingest_parts.inspection import look_at
+from ingest_parts.manifest import Manifest, load_manifest
+from ingest_parts.passes import Passes, Result
+from ingest_parts.report import build_report, progress
+from ingest_parts.sources import without_doubles
+from ingest_parts.store import Store, open_store
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -64,11 +68,10 @@ def main(arguments: Sequence[str] | None = None, spark: SparkSession | None = No
 
 def run(spark: SparkSession, manifest_uri: str) -> dict[str, Any]:
     """Ingest the batch that the manifest describes; its report is the last thing that is written."""
-    session = spark.newSession()  # the settings of this batch stay out of the caller's session
-    storage = Storage(session)
-    manifest = load_manifest(storage, manifest_uri)
-    report = ingest(session, storage, manifest)
-    storage.write_text(manifest.report_uri, json.dumps(report, ensure_ascii=False, indent=1))
+    manifest = load_manifest(open_store(None), manifest_uri)
+    store = open_store(manifest.region)
+    report = ingest(spark, store, manifest)
+    store.write_bytes(manifest.report_uri, json.dumps(report, ensure_ascii=False, indent=1).encode())
     quarantined = sum(item["state"] == "QUARANTINED" for item in report["files"])
     progress(
         f"{report['rows_in']} rows in, {report['rows_out']} out, {report['rows_rejected']} rejected, "
@@ -77,35 +80,44 @@ def run(spark: SparkSession, manifest_uri: str) -> dict[str, Any]:
     return report
 
 
-def ingest(spark: SparkSession, storage: Storage, manifest: Manifest) -> dict[str, Any]:
+def ingest(spark: SparkSession, store: Store, manifest: Manifest) -> dict[str, Any]:
     """Run the batch to its end; returns the report."""
     started = time.monotonic()
-    declared = declared_schema(manifest)
+    declared = parse_schema(manifest.input.ddl) if manifest.input.ddl is not None else None
+    for uri in (manifest.output.uri, manifest.rejects_uri):
+        abort_leftovers(store, uri)
     progress(f"looking at {len(manifest.files)} files")
-    sources = look_at(storage, manifest, declared, list(enumerate(manifest.files)))
-    counts = Counts()
-    while True:
-        sources = agree_on_columns(sources, declared=declared is not None)
-        readable = [source for source in sources if not source.reason]
-        if not readable:
-            storage.delete(manifest.output_uri)
-            storage.delete(manifest.rejects_uri)
-            break
-        try:
-            counts = load(spark, storage, manifest, declared, readable)
-        except (PySparkException, Py4JJavaError) as error:
-            sources = quarantine_failed(storage, sources, error)
-            progress("a file failed on reading; going on without it")
-            continue
-        changed = changed_since(storage, sources)
-        if not changed:
-            break
-        progress(f"{len(changed)} files changed while they were read; reading again")
-        again = [(place, s.entry) for place, s in enumerate(sources) if s.upload_id in changed]
-        fresh = {source.upload_id: source for source in look_at(storage, manifest, declared, again)}
-        sources = [fresh.get(source.upload_id, source) for source in sources]
-    storage.delete(staging_uri(manifest))
-    return build_report(manifest, sources, counts, time.monotonic() - started)
+    sources = without_doubles(look_at(store, manifest, manifest.files))
+    fields, sources = agree(store, manifest, declared, sources)
+    result = Passes(spark.sparkContext, store, manifest, declared).run(fields, sources)
+    progress(f"{len(result.written)} files of {ddl_of(result.fields)}")
+    commit(store, manifest, result)
+    return build_report(manifest, result.sources, result.tallies, result.fields, time.monotonic() - started)
+
+
+def commit(store: Store, manifest: Manifest, result: Result) -> None:
+    """Replace output and rejects by what the tasks wrote.
+
+    Raises:
+        IngestError: what was written is not what was read.
+    """
+    good = [tally for upload_id, tally in result.tallies.items() if upload_id in _succeeded(result)]
+    for what, read, written in (
+        ("rows", sum(tally.rows for tally in good), result.written),
+        ("rejects", sum(tally.rejected for tally in good), result.rejects),
+    ):
+        kept = sum(item.rows for item in written)
+        if read != kept:
+            raise IngestError(f"{read} {what} were read, but {kept} were written; the output is not to be trusted.")
+    for uri, written in ((manifest.output.uri, result.written), (manifest.rejects_uri, result.rejects)):
+        store.delete_prefix(uri + "/")
+        complete(store, [item.pending for item in written])
+        if written:
+            store.write_bytes(f"{uri}/_SUCCESS", b"")
+
+
+def _succeeded(result: Result) -> set[str]:
+    return {source.upload_id for source in result.sources if not source.reason}
 
 
 def fail(session: SparkSession, sentence: str, *, stop: bool) -> None:
@@ -113,7 +125,7 @@ def fail(session: SparkSession, sentence: str, *, stop: bool) -> None:
 
     Under spark-submit Python's own stderr ends up in the driver's stdout, so the JVM has to say it.
     """
-    jvm: Any = session._jvm  # noqa: SLF001  as in Storage
+    jvm: Any = session._jvm  # noqa: SLF001  PySpark has no public way to the JVM's streams
     if stop:
         session.sparkContext.setLogLevel("OFF")  # nothing of Spark's own end may follow the sentence
         session.stop()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ingest_parts.store import Place, Stat, place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 
@@ -87,3 +89,14 @@ class Part:
         if self.row_groups is not None:
             return sum(self.source.row_groups[number][1] for number in self.row_groups)
         return (self.stop if self.stop is not None else self.source.bytes) - self.start
+
+
+def without_doubles(sources: Sequence[Source]) -> list[Source]:
+    """The sources, with a reason at each one that is there a second time."""
+    seen: set[Place] = set()
+    result = []
+    for source in sources:
+        double = source.place in seen and not source.reason
+        result.append(replace(source, reason="the same object is in the batch twice") if double else source)
+        seen.add(source.place)
+    return result
