@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ingest_parts.store import Place, Stat, place_of
+from ingest_parts.store import Place, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Source:
     @property
     def place(self) -> Place:
         """Where its bytes are."""
-        return place_of(self.entry)
+        return Place.of(self.entry)
 
     @property
     def begin(self) -> int:
