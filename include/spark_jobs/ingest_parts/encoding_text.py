@@ -18,8 +18,10 @@ from pyarrow import types
 from ingest_parts.faults import IngestError
 
 Array = Any  # pyarrow ships no types
-_ESCAPED = r'["\\\x00-\x1f]'  # what JSON cannot hold in a string as it is: https://www.rfc-editor.org/rfc/rfc8259
-# What does not read back equal without quotes: RFC 4180's own, and blanks and marks that readers strip or skip.
+_ESCAPED = (
+    r'["\\\x00-\x1f]'  # what JSON cannot hold in a string as it is: https://www.rfc-editor.org/rfc/rfc8259
+)
+# What does not read back equal without quotes: what RFC 4180 names, and blanks and marks that readers skip.
 _QUOTED = r'[",\r\n]|^[ \t#]|[ \t]$|^$'
 
 

@@ -116,7 +116,11 @@ def spark_text(value: object) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, dt.datetime):
-        text = value.strftime("%H:%M:%S.%f").rstrip("0").rstrip(".") if value.microsecond else f"{value:%H:%M:%S}"
+        text = (
+            value.strftime("%H:%M:%S.%f").rstrip("0").rstrip(".")
+            if value.microsecond
+            else f"{value:%H:%M:%S}"
+        )
         return f"{value.date().isoformat()} {text}"
     return value.isoformat() if isinstance(value, dt.date) else str(value)
 
