@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from ingest_parts.encoding_text import csv_values, json_values, normalized
 from ingest_parts.faults import IngestError
+from ingest_parts.record_counts import count_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +83,7 @@ class ParquetFile:
 
     def write(self, table: Table) -> None:
         """One row group."""
-        uploads = _count_uploads(table)
+        uploads = _count_uploads(table) if UPLOAD in table.column_names else {}
         self.rows_by_upload.update(uploads)
         self._groups.append((table.num_rows, set(uploads)))
         self._writer.write_table(table.select(self._columns), row_group_size=table.num_rows)
@@ -147,14 +148,11 @@ class _Tail(io.RawIOBase):
 class Lines(Protocol):
     """A format of lines."""
 
+    data_format: str
     header: bytes
 
     def encode(self, table: Table) -> Any:  # noqa: ANN401  a buffer
         """The rows as one stretch of bytes."""
-        ...
-
-    def count(self, data: Any) -> int:  # noqa: ANN401  a buffer
-        """The records in such a stretch; -1 where it is none."""
         ...
 
 
@@ -170,7 +168,9 @@ class LinesFile:
         """Encode each upload's rows for themselves, and count the records in what comes of them."""
         for upload, rows in _runs(table):
             data = self._lines.encode(rows)
-            counted = self._lines.count(data)
+            records = count_records(self._lines.data_format)
+            records.add(data)
+            counted = records.finish()
             if counted != rows.num_rows:
                 raise _differs(self.sink, rows.num_rows, counted)
             self.rows_by_upload[upload] += counted
@@ -183,6 +183,8 @@ class LinesFile:
 
 class CsvLines:
     """RFC 4180 with a header; a null is empty, an empty text is ``""``."""
+
+    data_format = "csv"
 
     def __init__(self, columns: Sequence[str]) -> None:
         if len(columns) == 1:
@@ -200,20 +202,11 @@ class CsvLines:
             parts += [*([","] if parts else []), csv_values(table[name])]
         return _text_bytes(pc.binary_join_element_wise(*parts, "\n", ""))
 
-    def count(self, data: Any) -> int:  # noqa: ANN401  a buffer
-        """Line ends outside of quotes; -1 where a quote stays open or the last line does not end."""
-        found = np.frombuffer(data, np.uint8)
-        quotes = found == ord('"')
-        ends = found == ord("\n")
-        if not quotes.any():
-            return int(np.count_nonzero(ends)) if ends[-1] else -1
-        inside = np.bitwise_xor.accumulate(quotes)
-        return int(np.count_nonzero(ends & ~inside)) if ends[-1] and not inside[-1] else -1
-
 
 class JsonLines:
     """One object a line, nulls kept."""
 
+    data_format = "json"
     header = b""
 
     def __init__(self, columns: Sequence[str]) -> None:
@@ -226,14 +219,6 @@ class JsonLines:
             label = json.dumps(name, ensure_ascii=False)
             parts += [f"{',' if parts else '{'}{label}:", json_values(table[name])]
         return _text_bytes(pc.binary_join_element_wise(*parts, "}\n", ""))
-
-    def count(self, data: Any) -> int:  # noqa: ANN401  a buffer
-        """Lines, each of which begins and ends as an object does; -1 where one does not."""
-        text = bytes(data)
-        lines = text.count(b"\n")
-        whole = text.endswith(b"}\n") and text.startswith(b"{")
-        agree = text.count(b"}\n") == lines and text.count(b"\n{") == lines - 1
-        return lines if whole and agree else -1
 
 
 def _text_bytes(lines: Table) -> memoryview:
