@@ -1,0 +1,139 @@
+"""Rows of JSON: one object a line, several on a line, documents over lines, or arrays of objects.
+
+Which of these a file is, it tells itself. What stands behind an object is never passed over: the record is
+rejected with its text. A cell is the text of a JSON string, or the raw text of a number, a word, an object or an
+array; null and a name that is not there are null.
+"""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from ingest_parts.blocks import TEXT_LIMIT, Block, Reject
+from ingest_parts.charset_stream import MARKS, open_utf8
+from ingest_parts.json_columns import build_columns
+from ingest_parts.json_decoding import FrameDecoder
+from ingest_parts.json_framing import detect_layout, frame_pieces
+from ingest_parts.line_stretch import LineStretch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ingest_parts.charset_stream import Readable
+    from ingest_parts.json_framing import Frame
+    from ingest_parts.json_structure import Span
+
+BLOCK_BYTES = 8 << 20
+RECORD_BYTES = 128 << 20  # a larger record is refused: it would have to fit in memory several times
+
+
+def is_json_lines(head: bytes) -> bool:
+    """Whether a file that begins with these bytes has its records in lines, so that it may be cut at line ends."""
+    marked = next((mark for mark, name in MARKS if head.startswith(mark)), b"")
+    text = head.removeprefix(MARKS[2][0])
+    if (marked and text == head) or b"\x00" in head or b"\n" not in text.lstrip():
+        return False
+    return detect_layout(text) == "lines"
+
+
+def read_json(
+    stream: BinaryIO,
+    *,
+    charset: str,
+    start: int = 0,
+    end: int | None = None,
+    first_line: int = 1,
+    block_bytes: int = BLOCK_BYTES,
+    record_bytes: int = RECORD_BYTES,
+) -> Iterator[Block]:
+    """The file's rows in blocks.
+
+    Args:
+        stream: the file; it is sought in only where ``start`` is not 0.
+        charset: of its text; a byte-order mark is passed over.
+        start: with ``end``, only for records in lines: the records that begin in [start, end).
+        end: see ``start``; None is the end of the file.
+        first_line: the number of the first line that is read.
+        block_bytes: bytes of the file that make one block.
+        record_bytes: the largest record that is taken.
+
+    Raises:
+        Unreadable: the charset is unknown or another one, a record is too large, an array's brackets do not match.
+    """
+    is_stretch = start > 0 or end is not None
+    source = LineStretch(stream, start, end) if is_stretch else stream
+    text = open_utf8(source, charset, is_start=start == 0)
+    head = _fill(text, block_bytes)
+    layout = "lines" if is_stretch else detect_layout(head)
+    frames = frame_pieces(_pieces(text, head, block_bytes), layout, first_line=first_line, limit=record_bytes)
+    decoder = FrameDecoder(charset)
+    for frame in frames:
+        with _no_collection():
+            block = _build_block(frame, decoder)
+        yield block
+
+
+class TextOrigins:
+    """Where the rows of a frame stand in the file."""
+
+    def __init__(self, frame: Frame, spans: list[Span]) -> None:
+        self._frame = frame
+        self._spans = spans
+
+    def locate(self, rows: Sequence[int]) -> list[tuple[int | None, int | None, str]]:
+        """Line, None and the record's text."""
+        lines = self._frame.lines()
+        return [
+            (lines.at(self._spans[row][0]), None, record_text(self._frame.data, self._spans[row])) for row in rows
+        ]
+
+
+def record_text(data: bytes, span: Span) -> str:
+    """A record as it stands in the file, as far as it is kept."""
+    return data[span[0] : min(span[1], span[0] + 4 * TEXT_LIMIT)].decode(errors="replace")[:TEXT_LIMIT]
+
+
+def _build_block(frame: Frame, decoder: FrameDecoder) -> Block:
+    decoded = decoder.decode(frame)
+    columns = build_columns(decoded, decoder.shape.names, frame.data)
+    lines = frame.lines()
+    rejects = [
+        Reject(reason=reason, text=record_text(frame.data, span), line=lines.at(span[0]))
+        for span, reason in sorted([*decoded.faults, *frame.junk])
+    ]
+    return Block(
+        columns=columns,
+        rows=len(decoded.rows),
+        counted=decoded.records + len(frame.junk),
+        origins=TextOrigins(frame, decoded.spans),
+        rejects=rejects,
+    )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the collector of cycles back: half a million cells at once are no cycles, but make it search for them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _fill(text: Readable, size: int) -> bytes:
+    parts, missing = [], size
+    while missing > 0 and (piece := text.read(missing)):
+        parts.append(piece)
+        missing -= len(piece)
+    return b"".join(parts)
+
+
+def _pieces(text: Readable, head: bytes, size: int) -> Iterator[bytes]:
+    piece = head
+    while piece:
+        yield piece
+        piece = _fill(text, size)
