@@ -6,7 +6,7 @@ from typing import Literal
 
 Format = Literal["csv", "json", "parquet", "avro", "orc", "xml"]
 
-TEXT_FORMATS = ("csv", "json", "xml")
+TEXT_FORMATS: tuple[Format, ...] = ("csv", "json", "xml")
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 """Around files of the text formats; the others are compressed inside, and have their plain ending only."""
 _NAMES: dict[Format, tuple[str, ...]] = {
