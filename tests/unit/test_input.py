@@ -178,7 +178,8 @@ def test_what_is_shown_reads_back_the_same(settings):
 def test_the_manifest_says_how_files_are_read():
     given = make(
         format="xml", row_tag="row", schema="a INT", columns="evolve", charset="Latin-1", nulls=["-"],
-        decimal=",", leading_zeros=True, date_format="d.M.yyyy", timestamp_format="d.M.yyyy H:mm", time_zone="Asia/Tokyo",
+        decimal=",", leading_zeros=True, date_format="d.M.yyyy",
+        timestamp_format="d.M.yyyy H:mm", time_zone="Asia/Tokyo",
     )  # fmt: skip
     assert given.describe() == {
         "format": "xml",

@@ -1,4 +1,4 @@
-"""What a pipeline file says of its files: endings, Spark's options, types; each wrong one has file and line."""
+"""What a pipeline file says of its files: endings, Spark's options, types; errors with file and line."""
 
 import pytest
 from pydantic import ValidationError
