@@ -49,7 +49,9 @@ def test_what_waits_is_claimed_and_written_down_for_spark(services):
     context = make_context()
     claimed = claim(context)
     assert (claimed["files"], claimed["bytes"], claimed["claim"]) == (1, 4, 1)
-    (file,) = read_manifest(services, claimed)["files"]
+    manifest = read_manifest(services, claimed)
+    (file,) = manifest["files"]
+    assert (manifest["version"], manifest["region"]) == (2, services.storage.region)
     assert (file["key"], file["upload_id"]) == ("flights/a b+%20ü.csv", entry.upload_id)
     assert file["version_id"] == entry.arrival.version_id
     assert claimed["batch_id"] == make_batch_id("flights", "run1", START)

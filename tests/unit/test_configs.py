@@ -192,6 +192,17 @@ def test_editors_accept_what_ships(file):
     ] == []
 
 
+def test_editors_accept_what_input_and_rejects_take():
+    text = """
+    input: {separator: ";", quote: none, header: false, skip_lines: 2, nulls: [NA], decimal: ","}
+    rejects: {max_share: 0.5%, max_rows: none}
+    job: {timeout: 90s}
+    arrival: {keys: [p/a.csv], hidden: take, same_content: process}
+    """
+    assert load_files([], drafts={"p.yaml": text}).errors == {}
+    assert [error.message for error in VALIDATOR.iter_errors(yaml.safe_load(text))] == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -69,6 +69,21 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 def test_what_is_written_is_read(columns):
     text = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     assert {column.name: column.type for column in parse_ddl(text)} == columns
+    assert [column.type_names for column in parse_ddl(text)] == [(kind,) for kind in columns.values()]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a decimal(10, 2)", ("DECIMAL",)),
+        ("a INTERVAL DAY TO SECOND", ("INTERVAL",)),
+        ("a Array<Map<STRING, VARCHAR(3)>>", ("ARRAY", "MAP", "STRING", "VARCHAR")),
+        ("a STRUCT<`x, y`: INT NOT NULL, z DATE COMMENT 'VOID'>", ("STRUCT", "INT", "DATE")),
+        ("a STRUCT<>", ("STRUCT",)),
+    ],
+)
+def test_the_types_that_a_type_holds(text, names):
+    assert parse_ddl(text)[0].type_names == names
 
 
 @given(st.text(max_size=40))
@@ -78,3 +93,4 @@ def test_rubbish_is_either_read_or_refused(text):
     except ValueError:
         return
     assert columns
+    assert all(column.type_names for column in columns)

@@ -5,11 +5,8 @@ from botocore.validate import ParamValidator
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.emr_request import (
     MAX_STEP_CHARACTERS,
-    ManifestFile,
     build_job_flow,
-    build_manifest,
     build_step,
-    locate_batch,
     locate_program,
 )
 from sparkdrop.core.errors import BatchFailedError
@@ -192,70 +189,6 @@ def test_a_step_is_as_long_as_emr_takes_and_no_longer():
     assert length(longest) == 10_240
     with pytest.raises(BatchFailedError, match=r"10,241 characters, EMR takes 10,240"):
         build_step(make(job={"arguments": ["x" * (room + 1)]}), BATCH, ShippedProgram("p", ("z",)), "m")
-
-
-def test_the_manifest_says_all_that_the_program_needs():
-    pipeline = make(
-        input={"schema": "a INT", "nulls": ["NA"], "separator": ";", "charset": "Windows-1252"},
-        rejects={"max_share": "12.5%", "max_rows": 7},
-        output={"partition_by": ["a"], "file_bytes": "1 MiB", "prefix": "x/y"},
-    )
-    file = ManifestFile(
-        upload_id="U", bucket="uploads", key="flights/a b+%.csv", version_id=None, etag="e", bytes=5
-    )
-    assert build_manifest(pipeline, DEPLOYMENT, BATCH, [file], region="eu-west-1") == {
-        "version": 2,
-        "batch_id": BATCH,
-        "pipeline": "flights",
-        "region": "eu-west-1",
-        "files": [
-            {
-                "upload_id": "U",
-                "bucket": "uploads",
-                "key": "flights/a b+%.csv",
-                "version_id": None,
-                "etag": "e",
-                "bytes": 5,
-            }
-        ],
-        "input": {
-            "format": "csv",
-            "schema": "a INT",
-            "columns": "exact",
-            "charset": "cp1252",
-            "nulls": ["NA"],
-            "date_format": None,
-            "timestamp_format": None,
-            "time_zone": "UTC",
-            "decimal": ".",
-            "grouping": None,
-            "leading_zeros": False,
-            "csv": {
-                "separator": ";",
-                "quote": '"',
-                "escape": None,
-                "header": True,
-                "skip_lines": 0,
-                "comment": None,
-            },
-            "row_tag": None,
-        },
-        "output": {
-            "uri": f"s3://curated/x/y/batch={BATCH}",
-            "format": "parquet",
-            "partition_by": ["a"],
-            "file_bytes": 2**20,
-        },
-        "rejects": {
-            "uri": f"s3://curated/_rejects/flights/batch={BATCH}",
-            "max_share": 0.125,
-            "max_rows": 7,
-        },
-        "report_uri": f"s3://artifacts/batches/{BATCH}/report.json",
-    }
-    assert (
-        locate_batch(pipeline, DEPLOYMENT, BATCH).manifest == f"s3://artifacts/batches/{BATCH}/manifest.json"
-    )
 
 
 def test_programs_lie_where_their_content_says():

@@ -213,8 +213,20 @@ def test_what_is_suggested_is_valid(text):
     assert not near or check_name(near) == near
 
 
+def test_what_arrivals_and_jobs_are_held_to():
+    pipeline = make()
+    assert (pipeline.arrival.hidden, pipeline.arrival.same_content) == ("skip", "skip")
+    assert pipeline.job.timeout == timedelta(hours=2)
+    assert make(job={"timeout": "1s"}).job.timeout == timedelta(seconds=1)
+    assert "accepted: more than nothing" in messages(job={"timeout": "0s"})[0]
+
+
 def test_a_pipeline_round_trips():
     pipeline = make(
-        schedule="@daily", batch={"max_wait": "1h30m", "max_bytes": "3 MB"}, compute={"reuse": "j-1A"}
+        schedule="@daily",
+        batch={"max_wait": "1h30m", "max_bytes": "3 MB"},
+        compute={"reuse": "j-1A"},
+        rejects={"max_share": "0.5%"},
+        job={"timeout": "90s"},
     )
     assert Pipeline.model_validate(pipeline.model_dump(mode="json", by_alias=True)) == pipeline

@@ -90,3 +90,17 @@ def test_a_file_ends_in_one_of_two_states(state):
 def test_rubbish_is_a_validation_error(body):
     with pytest.raises(ValidationError):
         BatchReport.model_validate_json(body)
+
+
+def test_a_report_may_say_more_of_columns():
+    report = make_report([(1, 0)], output=None, schema="a INT")
+    report["files"][0] |= {"missing_columns": ["b"], "extra_columns": ["c", "d"]}
+    read = parse(report)
+    assert (read.output, read.schema_) == (None, "a INT")
+    assert (read.files[0].missing_columns, read.files[0].extra_columns) == (("b",), ("c", "d"))
+
+
+def test_a_report_of_a_program_of_ones_own_need_not():
+    read = parse(make_report([(1, 0)]))
+    assert (read.output, read.schema_) == ("s3://c/o", None)
+    assert (read.files[0].missing_columns, read.files[0].extra_columns) == ((), ())

@@ -1,6 +1,6 @@
 """A check of the patterns that dates and times are written in, such as ``dd.MM.yyyy HH:mm``.
 
-The letters are Spark's, as far as they name numbers; names of months and days are read in no language.
+The letters are Spark's, as far as a date or a time of day is made of them.
 Source: https://spark.apache.org/docs/4.0.2/sql-ref-datetime-pattern.html
 """
 
@@ -14,10 +14,14 @@ _FIELDS = {
     "yy": "year",
     "M": "month",
     "MM": "month",
+    "MMM": "month",
     "d": "day",
     "dd": "day",
     "H": "hour",
     "HH": "hour",
+    "h": "hour",
+    "hh": "hour",
+    "a": "am or pm",
     "m": "minute",
     "mm": "minute",
     "s": "second",
@@ -27,10 +31,11 @@ _FIELDS = {
     "XXX": "zone",
     "Z": "zone",
 }
-_ONE_OR_TWO_DIGITS = {"M", "d", "H", "m", "s"}
+_ONE_OR_TWO_DIGITS = {"M", "d", "H", "h", "m", "s"}
+_NO_DIGITS = {None, "am or pm", "zone"}
 _DATE = ("year", "month", "day")
-_TIME = ("hour", "minute", "second", "fraction", "zone")
-_LETTERS = "yyyy, yy, M, MM, d, dd, H, HH, m, mm, s, ss, S to SSSSSSSSS, X, XXX, Z"
+_TIME = ("hour", "minute", "second", "fraction", "am or pm", "zone")
+_LETTERS = "yyyy, yy, M, MM, MMM, d, dd, H, HH, h, hh, a, m, mm, s, ss, S to SSSSSSSSS, X, XXX, Z"
 _RESERVED = "[]{}#"
 
 
@@ -97,12 +102,23 @@ def _check_parts(pattern: str, parts: list[Part]) -> None:
         message = f"found {pattern!r}, which names the {', '.join(sorted(twice))} twice"
         raise ValueError(message)
     for left, right in pairwise(parts):
-        if left.text in _ONE_OR_TWO_DIGITS and left.field and right.field not in {None, "zone"}:
+        if left.text in _ONE_OR_TWO_DIGITS and left.field and _begins_with_digits(right):
             message = (
                 f"found {left.text + right.text!r} in {pattern!r}: where does the {left.field} end? "
                 f"accepted: {left.text * 2}, or a mark between the two"
             )
             raise ValueError(message)
+
+    twelve = any(part.text in {"h", "hh"} and part.field for part in parts)
+    if twelve != ("am or pm" in fields):
+        message = f"found {pattern!r}; accepted: h or hh together with a, or H or HH without it"
+        raise ValueError(message)
+
+
+def _begins_with_digits(part: Part) -> bool:
+    if part.field is None:
+        return part.text[:1].isdigit()
+    return part.field not in _NO_DIGITS and part.text != "MMM"
 
 
 def check_date_pattern(pattern: str) -> str:

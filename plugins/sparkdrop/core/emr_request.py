@@ -1,4 +1,4 @@
-"""What we ask of EMR: a job flow, a step on it, and the manifest that the step reads.
+"""What we ask of EMR: a job flow and a step on it, and where the parts of a batch lie.
 
 Pure: dictionaries as boto3 takes them. A deterministic name and tags stand in for the client token that EMR's
 API does not have; whoever submits looks for them first.
@@ -6,20 +6,19 @@ API does not have; whoever submits looks for them first.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparkdrop.core.errors import BatchFailedError
 from sparkdrop.core.program import ShippedProgram, name_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sparkdrop.core.compute import EmrEc2
     from sparkdrop.core.deployment import Deployment
     from sparkdrop.core.pipeline import Pipeline
 
-MANIFEST_VERSION = 2
 MAX_STEP_CHARACTERS = 10_240
 """All strings of one HadoopJarStep together.
 
@@ -48,27 +47,6 @@ _CONFIGURATIONS: dict[str, dict[str, str]] = {
         "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
     },
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestFile:
-    """One object version that a batch holds.
-
-    Attributes:
-        upload_id: The upload's id in the ledger.
-        bucket: Its bucket.
-        key: The raw key, not URL-encoded.
-        version_id: S3's version; None in a bucket without versions.
-        etag: S3's ETag; None where it is not known.
-        bytes: The object's size.
-    """
-
-    upload_id: str
-    bucket: str
-    key: str
-    version_id: str | None
-    etag: str | None
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,42 +93,6 @@ def locate_program(
 def step_name(pipeline_name: str, batch_id: str) -> str:
     """Name a batch's step; the same for every retry, so that a step is found before a second one is made."""
     return f"{NAME_PREFIX}{pipeline_name} {batch_id}"
-
-
-def build_manifest(
-    pipeline: Pipeline,
-    deployment: Deployment,
-    batch_id: str,
-    files: Iterable[ManifestFile],
-    *,
-    region: str | None = None,
-) -> dict[str, Any]:
-    """Build what the Spark program reads: the batch's files, how to read them and where to write.
-
-    Args:
-        pipeline: Says how.
-        deployment: Says where.
-        batch_id: The batch.
-        files: What it holds.
-        region: The buckets' region; None leaves it to the cluster.
-    """
-    places = locate_batch(pipeline, deployment, batch_id)
-    return {
-        "version": MANIFEST_VERSION,
-        "batch_id": batch_id,
-        "pipeline": pipeline.name,
-        "region": region,
-        "files": [asdict(file) for file in files],
-        "input": pipeline.input.describe(),
-        "output": {
-            "uri": places.output,
-            "format": pipeline.output.format,
-            "partition_by": list(pipeline.output.partition_by),
-            "file_bytes": pipeline.output.file_bytes,
-        },
-        "rejects": pipeline.rejects.describe(places.rejects),
-        "report_uri": places.report,
-    }
 
 
 def build_step(

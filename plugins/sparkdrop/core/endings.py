@@ -6,10 +6,10 @@ from typing import Literal
 
 Format = Literal["csv", "json", "parquet", "avro", "orc", "xml"]
 
-TEXT_FORMATS = ("csv", "json", "xml")
+TEXT_FORMATS: tuple[Format, ...] = ("csv", "json", "xml")
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 """Around files of the text formats; the others are compressed inside, and have their plain ending only."""
-_NAMES: dict[Format, tuple[str, ...]] = {
+NAMES: dict[Format, tuple[str, ...]] = {
     "csv": (".csv", ".tsv"),
     "json": (".json", ".jsonl", ".ndjson"),
     "parquet": (".parquet", ".parq"),
@@ -17,6 +17,7 @@ _NAMES: dict[Format, tuple[str, ...]] = {
     "orc": (".orc",),
     "xml": (".xml",),
 }
+"""The endings of each format, as they are without a compression."""
 _NOT_READ = (
     *(".snappy", ".sz", ".lz4", ".lzo", ".lz", ".lzma", ".deflate", ".zlib", ".br", ".z", ".zstd", ".gzip"),
     *(".bz", ".7z", ".rar", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst"),
@@ -31,7 +32,7 @@ def find_format(keys: object) -> Format | None:
     if not isinstance(keys, (list, tuple)) or not keys or not all(isinstance(key, str) for key in keys):
         return None
     bare = [_strip_compressions(key.lower()) for key in keys]
-    return next((kind for kind, names in _NAMES.items() if all(key.endswith(names) for key in bare)), None)
+    return next((kind for kind, names in NAMES.items() if all(key.endswith(names) for key in bare)), None)
 
 
 def check_compression(key: str, kind: Format) -> None:
@@ -47,7 +48,7 @@ def check_compression(key: str, kind: Format) -> None:
         if compression:
             message = (
                 f"found {key!r}; {kind} files are compressed inside; accepted: names that end in "
-                f"{' or '.join(_NAMES[kind])}"
+                f"{' or '.join(NAMES[kind])}"
             )
             raise ValueError(message)
     elif compression in _NOT_READ or (compression and inner.endswith(_NOT_READ)):

@@ -24,6 +24,12 @@ from sparkdrop.core.input_values import (
 )
 
 _CSV_KEYS = ("separator", "quote", "escape", "header", "skip_lines", "comment")
+_KEYS_OF: dict[tuple[Format, ...], tuple[str, ...]] = {
+    ("csv",): _CSV_KEYS,
+    ("csv", "xml"): ("nulls", "decimal", "grouping", "leading_zeros"),  # JSON has its own null and numbers
+    TEXT_FORMATS: ("charset",),
+    ("xml",): ("row_tag",),
+}
 _MARKS = ("separator", "quote", "escape", "comment")
 MAX_SKIPPED_LINES = 1000
 
@@ -52,9 +58,9 @@ class Input(Model):
     comment: OptionalMark = None
     """What begins a line of a CSV that is passed over, one character or `none`."""
     nulls: tuple[NullText, ...] = ()
-    """Texts that mean "missing", beside a CSV's empty field."""
+    """Texts of CSV and XML that mean "missing", where no quotes are around them."""
     decimal: Literal[".", ","] = "."
-    """The decimal mark of numbers."""
+    """The decimal mark of numbers in CSV and XML."""
     grouping: Grouping = None
     """The mark between groups of three digits, or `none`; `.` where `decimal` is a comma."""
     leading_zeros: Annotated[bool, Field(strict=True)] = False
@@ -90,19 +96,14 @@ class Input(Model):
     @model_validator(mode="after")
     def _check_format(self) -> Self:
         """Refuse keys that mean nothing for the format."""
-        changed = [key for key in _CSV_KEYS if getattr(self, key) != type(self).model_fields[key].default]
-        if self.format != "csv" and changed:
-            raise _error(
-                changed[0], f"is a key of CSV, and the format is {self.format}; accepted: leave it out"
-            )
-        if self.format not in TEXT_FORMATS and self.charset != "utf-8":
-            raise _error("charset", f"{self.format} files have no charset; accepted: leave it out")
+        for formats, keys in _KEYS_OF.items():
+            changed = [key for key in keys if getattr(self, key) != type(self).model_fields[key].default]
+            if changed and self.format not in formats:
+                names = " and ".join(name.upper() for name in formats)
+                text = f"is a key of {names}, and the format is {self.format}; accepted: leave it out"
+                raise _error(changed[0], text)
         if self.format == "xml" and self.row_tag is None:
             raise _error("row_tag", "is missing; accepted: the name of the XML element that is a row")
-        if self.format != "xml" and self.row_tag is not None:
-            raise _error(
-                "row_tag", f"is a key of XML, and the format is {self.format}; accepted: leave it out"
-            )
         return self
 
     @model_validator(mode="after")

@@ -91,10 +91,12 @@ def _is_time_zone(value: str) -> bool:
     return not value.startswith(_MACHINE_ZONES)
 
 
-def _check_text(value: object) -> object:
+def _check_null(value: object) -> object:
     if not isinstance(value, str):
         message = f'found {describe(value)}; accepted: text: write it in quotes, as in "NA"'
         raise ValueError(message)  # noqa: TRY004 - pydantic collects ValueErrors, a TypeError would stop it
+    if not value.strip():
+        raise ValueError('found an empty text; an empty field is missing anyway, and "" in quotes is a text')
     return value
 
 
@@ -102,5 +104,5 @@ Charset = Annotated[str, AfterValidator(find_codec)]
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 DatePattern = Annotated[str, AfterValidator(check_date_pattern)]
 TimestampPattern = Annotated[str, AfterValidator(check_timestamp_pattern)]
-NullText = Annotated[str, BeforeValidator(_check_text), Field(max_length=1000)]
+NullText = Annotated[str, BeforeValidator(_check_null), Field(max_length=1000)]
 RowTag = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.\-]*(:[A-Za-z_][\w.\-]*)?$")]

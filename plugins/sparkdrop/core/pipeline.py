@@ -59,6 +59,13 @@ class BatchSettings(Model):
     """How long the first file may wait for others to come along."""
 
 
+def _check_timeout(value: timedelta) -> timedelta:
+    if not value:
+        message = "found '0s'; accepted: more than nothing, as in 2h"
+        raise ValueError(message)
+    return value
+
+
 class Job(Model):
     """The Spark program."""
 
@@ -68,7 +75,7 @@ class Job(Model):
     """Arguments after `--manifest`."""
     spark: dict[str, Text] = Field(default_factory=dict)
     """Spark settings, each one a `--conf`."""
-    timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(hours=2)
+    timeout: Annotated[Duration, AfterValidator(_check_timeout)] = timedelta(hours=2)
     """How long a step may take; then it is cancelled, and its batch has failed."""
 
     @field_validator("spark")

@@ -29,7 +29,7 @@ _ADVICE_FOR = {
     "write input.time_zone": "timeZone",
     "write input.row_tag": "rowTag",
     "write input.nulls, a list of texts": "nullValue",
-    'write input.nulls: [""] where a quoted empty text means a missing value': "emptyValue",
+    f'{_LEAVE_OUT}an empty field is missing, and "" in quotes is an empty text': "emptyValue",
     'write input.decimal: "," where numbers have a decimal comma': "locale",
     "write input.leading_zeros": "allowNumericLeadingZeros",
     "write input.columns: evolve": "mergeSchema",

@@ -13,7 +13,8 @@ from sparkdrop.aws.invocation_claims import InvocationSource
 from sparkdrop.aws.records import RunKey
 from sparkdrop.aws.storage import Storage, split_uri
 from sparkdrop.core.batch import BatchLimits, InboxEntry, make_batch_id
-from sparkdrop.core.emr_request import ManifestFile, build_manifest, locate_batch
+from sparkdrop.core.emr_request import locate_batch
+from sparkdrop.core.manifest import ManifestFile, build_manifest
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.uploads import Arrival
 from sparkdrop.orchestration.arrival_sensor import is_chosen_by_hand
