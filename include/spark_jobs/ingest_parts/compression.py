@@ -40,7 +40,7 @@ class Unpacked:
             said = str(error) or type(error).__name__
             raise Unreadable(f"the {self._ending} file is truncated or damaged ({said})") from error
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """Up to ``size`` bytes, all where it is negative.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -65,10 +66,11 @@ def inspect(manifest: Manifest, source: Source, opened: BinaryIO) -> Source:
         return _with_schema(source, orc_schema(opened))
     if kind == "avro":
         return _with_schema(source, avro_schema(opened))
-    head = opened.read(8)
-    check_name(source.key, head)
+    first = opened.read(8)
+    check_name(source.key, first)
     opened.seek(0)
-    return _inspect_text(manifest, source, opened)
+    mark = len(codecs.BOM_UTF8) if first.startswith(codecs.BOM_UTF8) else 0
+    return _inspect_text(manifest, replace(source, mark=mark), opened)
 
 
 def _with_schema(source: Source, schema: pa.Schema) -> Source:
@@ -84,7 +86,6 @@ def _inspect_text(manifest: Manifest, source: Source, opened: BinaryIO) -> Sourc
         raise Unreadable("the file is empty")
     if b"\x00" in head:
         raise Unreadable("it is not a text file: it has zero bytes in its first block")
-    source = replace(source, mark=text.mark)
     plain = not ending_of(source.key) and is_utf8(charset)
     if manifest.input.format == "csv":
         dialect = manifest.input.dialect

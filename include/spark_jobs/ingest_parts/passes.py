@@ -94,7 +94,7 @@ class Passes:
 
         def run(item: tuple[int, list[Part]]) -> tuple[int, Done]:
             number, parts = item
-            return number, run_task(plan, f"part-{number:05d}", parts)
+            return number, run_task(plan, f"{number:05d}", parts)
 
         self._done |= dict(self._spark.parallelize(todo, max(1, len(todo))).map(run).collect())
 

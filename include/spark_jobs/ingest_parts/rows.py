@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ingest_parts.avro_rows import read_avro
-from ingest_parts.compression import ending_of
 from ingest_parts.csv_rows import read_csv
 from ingest_parts.csv_split import find_first_record
 from ingest_parts.json_rows import read_json
 from ingest_parts.orc_rows import read_orc
 from ingest_parts.parquet_rows import read_parquet
-from ingest_parts.text_stream import is_utf8, open_text, skip
+from ingest_parts.text_stream import open_text, unpack
 from ingest_parts.xml_rows import read_xml
 
 if TYPE_CHECKING:
@@ -45,8 +44,8 @@ def read_part(store: Store, given: Input, part: Part) -> Iterator[Block]:
         elif given.format == "json":
             yield from _read_json(opened, given, part)
         else:
-            text = open_text(opened, source.key, given.charset)
-            yield from read_xml(cast("BinaryIO", text), row_tag=given.row_tag or "", charset="utf-8")
+            text = cast("BinaryIO", unpack(opened, source.key))
+            yield from read_xml(text, row_tag=given.row_tag or "", charset=given.charset)
 
 
 def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
@@ -57,7 +56,7 @@ def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
         stream: BinaryIO | Text = opened
     else:
         stream = open_text(opened, source.key, given.charset)
-        skip(stream, source.body)
+        stream.skip(source.body)
         begin = source.begin
     owned = part.stop - begin if part.stop is not None else None
     if owned is not None and owned <= 0:
@@ -70,11 +69,8 @@ def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
 
 def _read_json(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
     if part.is_division:
-        yield from read_json(opened, charset="utf-8", start=part.start, end=part.stop, first_line=part.line)
-        return
-    if is_utf8(given.charset) and not ending_of(part.source.key):
-        yield from read_json(opened, charset="utf-8")
-        return
-    text = open_text(opened, part.source.key, given.charset)
-    yield from read_json(cast("BinaryIO", text), charset=given.charset)
-
+        yield from read_json(
+            opened, charset=given.charset, start=part.start, end=part.stop, first_line=part.line
+        )
+    else:
+        yield from read_json(cast("BinaryIO", unpack(opened, part.source.key)), charset=given.charset)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ingest_parts.columns import RESERVED, Difference, Field, final_fields, key_of
-from ingest_parts.committing import abort
 from ingest_parts.faults import Unreadable, Unsplittable
 from ingest_parts.fitting import by_key, fit
 from ingest_parts.inference import infer_column, join_types
 from ingest_parts.manifest import SOURCE_COLUMNS
+from ingest_parts.reject_lines import RejectsWriter
 from ingest_parts.rows import read_part
 from ingest_parts.store import open_store
-from ingest_parts.writing import RejectsWriter, TaskWriter
+from ingest_parts.writing import TaskWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,10 @@ class _Attempt:
         self.plan, self.store, self.done = plan, store, Done()
         self.fields = plan.fields
         self.schema = output_schema(plan.fields)
-        self.writer = TaskWriter(store, output.uri, output.format, output.partition_by, output.file_bytes, name)
+        self.writer = TaskWriter(
+            store, output.uri, data_format=output.format, partition_by=output.partition_by,
+            file_bytes=output.file_bytes, task_name=name,
+        )  # fmt: skip
         self.rejects = RejectsWriter(store, manifest.rejects_uri, name)
 
     def run(self, parts: Sequence[Part]) -> Done:

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from sparkdrop.core.compute import GIB, Compute, EmrEc2, Model, PollInterval
+from sparkdrop.core.compute import GIB, Compute, EmrEc2, Model, PollInterval, find_platform
 from sparkdrop.core.endings import find_format
 from sparkdrop.core.ingest_checks import PROGRAM, check_for_ingest
 from sparkdrop.core.input import Input  # noqa: TC001 - pydantic reads it at run time
@@ -172,4 +173,15 @@ class Pipeline(Model):
     def _check_for_ingest(self) -> Pipeline:
         if self.job.program == PROGRAM:
             check_for_ingest(self.arrival.keys, self.input, self.output.partition_by)
+        return self
+
+    @model_validator(mode="after")
+    def _check_processors(self) -> Pipeline:
+        """Refuse nodes of two kinds: what a shipped program imports is compiled for one."""
+        found = {name: find_platform(name) for name in self.compute.instance_types}
+        if self.job.is_shipped and len(set(found.values())) > 1:
+            types = ", ".join(f"{name} ({platform})" for name, platform in found.items())
+            key = "instance_groups" if self.compute.instance_groups else "instance_fleets"
+            text = f"found {types}; accepted for a program that is shipped: processors of one kind"
+            raise PydanticCustomError("processors", "{text}", {"text": text, "path": ("compute", key)})
         return self
