@@ -33,6 +33,7 @@ from ingest_parts.columns import ddl_of
 from ingest_parts.committing import abort_leftovers, complete
 from ingest_parts.declared import parse_schema
 from ingest_parts.faults import IngestError, first_line
+from ingest_parts.gathering import gather
 from ingest_parts.inspection import look_at
 from ingest_parts.manifest import Manifest, load_manifest
 from ingest_parts.passes import Passes, Result
@@ -45,6 +46,8 @@ from pyspark.sql import SparkSession
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pyspark import SparkContext
 
 
 def main(arguments: Sequence[str] | None = None, spark: SparkSession | None = None) -> int:
@@ -91,11 +94,11 @@ def ingest(spark: SparkSession, store: Store, manifest: Manifest) -> dict[str, A
     fields, sources = agree(store, manifest, declared, sources)
     result = Passes(spark.sparkContext, store, manifest, declared).run(fields, sources)
     progress(f"{len(result.written)} files of {ddl_of(result.fields)}")
-    commit(store, manifest, result)
+    commit(spark.sparkContext, store, manifest, result)
     return build_report(manifest, result.sources, result.tallies, result.fields, time.monotonic() - started)
 
 
-def commit(store: Store, manifest: Manifest, result: Result) -> None:
+def commit(spark: SparkContext, store: Store, manifest: Manifest, result: Result) -> None:
     """Replace output and rejects by what the tasks wrote.
 
     Raises:
@@ -109,11 +112,14 @@ def commit(store: Store, manifest: Manifest, result: Result) -> None:
         kept = sum(item.rows for item in written)
         if read != kept:
             raise IngestError(f"{read} {what} were read, but {kept} were written; the output is not to be trusted.")
-    for uri, written in ((manifest.output.uri, result.written), (manifest.rejects_uri, result.rejects)):
+    files = gather(spark, store, manifest, result.written) if result.staged else result.written
+    for uri, written in ((manifest.output.uri, files), (manifest.rejects_uri, result.rejects)):
         store.delete_prefix(uri + "/")
         complete(store, [item.pending for item in written])
         if written:
             store.write_bytes(f"{uri}/_SUCCESS", b"")
+    if result.staged:
+        store.delete_prefix(manifest.staging_uri)
 
 
 def _succeeded(result: Result) -> set[str]:

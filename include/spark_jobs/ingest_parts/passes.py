@@ -16,6 +16,7 @@ from ingest_parts.columns import Field, inferred_field, key_of
 from ingest_parts.committing import abort
 from ingest_parts.declared import check_partitions
 from ingest_parts.faults import IngestError
+from ingest_parts.gathering import is_staged, staged
 from ingest_parts.planning import as_whole, plan_parts, plan_tasks
 from ingest_parts.report import progress
 from ingest_parts.task import Done, Plan, Tally, run_task
@@ -35,13 +36,17 @@ _MOST_PASSES = 50  # each one widens a type or does without a file; more would b
 
 @dataclass
 class Result:
-    """The end of all passes: files with their verdicts, what each one gave, and what is to be committed."""
+    """The end of all passes: files with their verdicts, what each one gave, and what is to be committed.
+
+    ``staged`` says that what was written are pieces, of which the output has yet to be made.
+    """
 
     sources: list[Source]
     fields: tuple[Field, ...]
     tallies: dict[str, Tally]
     written: list[Written]
     rejects: list[Written]
+    staged: bool = False
 
 
 class Passes:
@@ -54,7 +59,7 @@ class Passes:
         self._declared = tuple(field.name for field in declared) if declared is not None else None
         self._done: dict[int, Done] = {}
         self._tasks: dict[int, list[Part]] = {}
-        self._count = 0
+        self._count = self._planned = 0
 
     def run(self, fields: tuple[Field, ...], sources: list[Source]) -> Result:
         """Run passes to the end.
@@ -77,7 +82,7 @@ class Passes:
                 done = self._done.values()
                 written = [item for one in done for item in one.written]
                 rejects = [item for one in done for item in one.rejects]
-                return Result(sources, fields, self._tallies(), written, rejects)
+                return Result(sources, fields, self._tallies(), written, rejects, is_staged(self._manifest, self._planned))
         self._forget(self._done)
         raise IngestError(f"The types of the columns do not settle after {_MOST_PASSES} passes over the batch.")
 
@@ -86,10 +91,11 @@ class Passes:
         tasks = plan_tasks(parts, self._spark.defaultParallelism)
         self._tasks = {self._count + number: task for number, task in enumerate(tasks)}
         self._count += len(tasks)
+        self._planned = len(tasks)
 
     def _run_missing(self, fields: tuple[Field, ...]) -> None:
         todo = [(number, parts) for number, parts in self._tasks.items() if number not in self._done]
-        plan = Plan(self._manifest, fields, self._declared)
+        plan = Plan(staged(self._manifest, self._planned), fields, self._declared)
         progress(f"reading {len({part.source.upload_id for _, parts in todo for part in parts})} files in {len(todo)} tasks")
 
         def run(item: tuple[int, list[Part]]) -> tuple[int, Done]:
