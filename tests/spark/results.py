@@ -55,7 +55,7 @@ def read_parquet(path: Path) -> list[dict[str, Any]]:
 def read_json(path: Path) -> list[dict[str, Any]]:
     """Rows of one file of JSON lines; numbers keep their digits."""
     lines = [line for line in path.read_text("utf-8").split("\n") if line]
-    return [json.loads(line, parse_float=Decimal) for line in lines]
+    return [json.loads(line, parse_float=Decimal, parse_constant=str) for line in lines]
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:
@@ -79,19 +79,12 @@ def split_csv(text: str) -> Iterator[list[str | None]]:
 
 def show(value: Any) -> Any:
     """A value as the cases write it: numbers and booleans as they are, else its text; times in UTC."""
-    match value:
-        case datetime():
-            moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-            return moment.isoformat(" ")
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return format(value, "f")
-        case bytes():
-            return value.decode("utf-8", "backslashreplace")
-        case dict():
-            return {name: show(item) for name, item in value.items()}
-        case list():
-            return [show(item) for item in value]
-        case _:
-            return value
+    if isinstance(value, dict):
+        return {name: show(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [show(item) for item in value]
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return moment.isoformat(" ")
+    plain = {date: date.isoformat, Decimal: "{:f}".format, bytes: lambda data: data.decode("utf-8")}
+    return plain.get(type(value), lambda same: same)(value)
