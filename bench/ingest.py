@@ -55,12 +55,10 @@ def measure(turns: int, against: str, *, large: bool) -> tuple[dict[str, Any], s
             label: {way: peak_mebibytes(way, other, batch, folder) for way in (THIS, PLAIN, OTHER)}
             for label, batch in ((case.name, case.batch) for case in cases if is_large(case))
         }
-    figures = {
-        "ingest": {case.name: {"mib": round(case.mebibytes, 1), "seconds": seconds[case.name]} for case in cases},
-        "memory_mib": memory,
-        "against": against,
-    }  # fmt: skip
-    return figures, render(cases, seconds, memory, against)
+    figures = {"mebibytes": {case.name: round(case.mebibytes, 1) for case in cases}, "seconds": seconds}
+    return {**figures, "memory_mebibytes": memory, "against": against}, render(
+        cases, seconds, memory, against
+    )
 
 
 def is_large(case: Case) -> bool:
@@ -172,7 +170,7 @@ def render(
     against: str,
 ) -> str:
     """The tables of a run."""
-    header = ("MiB/s, median", "MiB", THIS, PLAIN, against, "x plain", "min–max", f"x {against}", "min–max")
+    header = ("MiB/s, median", "MiB", THIS, PLAIN, against, "x plain", "range", f"x {against}", "range")
     rows = []
     for case in cases:
         found = seconds[case.name]
@@ -187,4 +185,4 @@ def render(
 def ratio(theirs: Sequence[float], ours: Sequence[float]) -> tuple[str, str]:
     """How many times as fast we are, turn by turn: the median, and the least and the most."""
     times = sorted(their / our for their, our in zip(theirs, ours, strict=True))
-    return f"{median(times):.2f}", f"{times[0]:.2f}–{times[-1]:.2f}"
+    return f"{median(times):.2f}", f"{times[0]:.2f} to {times[-1]:.2f}"

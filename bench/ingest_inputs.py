@@ -67,10 +67,13 @@ def make_cases(folder: Path, *, large: bool) -> Iterator[Case]:
         pq.write_table(pa.concat_tables([table] * TIMES), path)
     yield Case("12 files of Parquet", Batch(parquet, "parquet"))
     lines = [line for path in months.values() for line in path.read_bytes().splitlines(keepends=True)[1:]]
+    pieces = (
+        lines[start : start + SMALL_LINES] for start in range(0, SMALL_FILES * SMALL_LINES, SMALL_LINES)
+    )
     small = {
-        f"{n:04d}.csv": save(folder / "small" / f"{n:04d}.csv", header + b"".join(lines[n * SMALL_LINES :][:SMALL_LINES]))
-        for n in range(SMALL_FILES)
-    }  # fmt: skip
+        f"{number:04d}.csv": save(folder / "small" / f"{number:04d}.csv", header + b"".join(piece))
+        for number, piece in enumerate(pieces)
+    }
     yield Case("1,000 CSV files of 1 KB", Batch(small, schema=schema, nulls=NULLS))
     if large:
         text = b"".join(lines)
