@@ -48,20 +48,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], ModuleType]]:
-    """Imports one of the program's parts by its name, from the zip that ships."""
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip of the program's parts that ships."""
     packed = read_parts(PROGRAM)
     assert packed is not None
-    archive = tmp_path_factory.mktemp("py-files") / f"{PARTS}.zip"
-    archive.write_bytes(packed)
+    path = tmp_path_factory.mktemp("py-files") / f"{PARTS}.zip"
+    path.write_bytes(packed)
+    return path
+
+
+@pytest.fixture(scope="session")
+def parts(archive: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports one of the program's parts by its name, from the zip that ships."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(archive)
         yield lambda name: importlib.import_module(f"{PARTS}.{name}")
 
 
 @pytest.fixture(scope="session")
-def ingest(parts: Callable[[str], ModuleType]) -> ModuleType:
-    """The program as a module: it is no package, and its parts come from their zip."""
+def ingest(parts: Callable[[str], ModuleType], archive: Path, spark: SparkSession) -> ModuleType:
+    """The program as a module: it is no package, and its parts come from their zip, here and in the tasks."""
+    spark.sparkContext.addPyFile(str(archive))
     assert ".zip" in str(parts("manifest").__file__)
     spec = importlib.util.spec_from_file_location("sparkdrop_ingest_program", PROGRAM)
     assert spec is not None
