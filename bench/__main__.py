@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import api, emr, idle, intake, latency, parse, synth
+from bench import api, emr, idle, ingest, intake, latency, parse, synth
 from bench.conditions import describe_conditions, read_conditions
 from bench.figures import replace_block
 
@@ -28,11 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "synth": lambda _: synth.measure(),
         "api": lambda _: api.measure(),
         "emr": lambda _: emr.measure(),
+        "ingest": lambda options: ingest.measure(options.turns, options.against, large=options.large),
     }
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(benches)}; all when left out")
     parser.add_argument("--drops", type=int, default=10, help="latency: uploads each way (default: 10)")
     parser.add_argument("--seconds", type=float, default=60, help="idle: how long to look (default: 60)")
+    parser.add_argument("--turns", type=int, default=5, help="ingest: how often (default: 5)")
+    parser.add_argument(
+        "--against", metavar="COMMIT", default="4e1944c", help="ingest: the other build (default: 4e1944c)"
+    )
+    parser.add_argument("--large", action="store_true", help="ingest: a file of 1 GB too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--readme", action="store_true", help="put the tables into bench/README.md")
     options = parser.parse_args(arguments)

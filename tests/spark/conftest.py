@@ -22,9 +22,17 @@ from sparkdrop_local.spark import prepare
 from sparkdrop_local.spark_conf import build_spark_conf
 from sparkdrop_local.spark_jars import cache_dir
 
+from .results import read_rejects
+
 PROGRAM = Path(__file__).parents[2] / "include" / "spark_jobs" / "ingest.py"
 PARTS = "ingest_parts"
-
+INPUT_KEYS: dict[str, Any] = {
+    "columns": "exact", "charset": "utf-8", "nulls": [], "date_format": None, "timestamp_format": None,
+    "time_zone": "UTC", "decimal": ".", "grouping": None, "leading_zeros": False, "row_tag": None,
+}  # fmt: skip
+CSV_KEYS: dict[str, Any] = {
+    "separator": None, "quote": '"', "escape": None, "header": True, "skip_lines": 0, "comment": None,
+}  # fmt: skip
 
 # Py4J gives every Python thread a connection of its own and leaves it to the garbage collector when the
 # thread ends; there is no call that closes one. Nothing else is let through.
@@ -40,20 +48,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], ModuleType]]:
-    """Imports one of the program's parts by its name, from the zip that ships."""
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip of the program's parts that ships."""
     packed = read_parts(PROGRAM)
     assert packed is not None
-    archive = tmp_path_factory.mktemp("py-files") / f"{PARTS}.zip"
-    archive.write_bytes(packed)
+    path = tmp_path_factory.mktemp("py-files") / f"{PARTS}.zip"
+    path.write_bytes(packed)
+    return path
+
+
+@pytest.fixture(scope="session")
+def parts(archive: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports one of the program's parts by its name, from the zip that ships."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(archive)
         yield lambda name: importlib.import_module(f"{PARTS}.{name}")
 
 
 @pytest.fixture(scope="session")
-def ingest(parts: Callable[[str], ModuleType]) -> ModuleType:
-    """The program as a module: it is no package, and its parts come from their zip."""
+def ingest(parts: Callable[[str], ModuleType], archive: Path, spark: SparkSession) -> ModuleType:
+    """The program as a module: it is no package, and its parts come from their zip, here and in the tasks."""
+    spark.sparkContext.addPyFile(str(archive))
     assert ".zip" in str(parts("manifest").__file__)
     spec = importlib.util.spec_from_file_location("sparkdrop_ingest_program", PROGRAM)
     assert spec is not None
@@ -118,7 +133,7 @@ class Outcome:
         return self.spark.read.parquet(self.output_uri)
 
     def rejects(self) -> list[dict[str, Any]]:
-        return [row.asDict() for row in self.spark.read.json(self.rejects_uri).collect()]
+        return read_rejects(self.rejects_uri)
 
 
 @dataclass
@@ -149,21 +164,31 @@ class Drop:
         )  # fmt: skip
 
     def manifest(self, **changes: Any) -> dict[str, Any]:
-        """The manifest; ``schema``, ``format``, ``options``, ``output`` (a dict) and ``files`` may differ."""
+        """The manifest; ``format``, ``schema``, ``files`` and the dicts ``input``, ``output`` and ``rejects``
+        may differ.
+
+        ``input`` holds the pipeline file's flat keys: those of CSV go where the manifest has them.
+        """
         root = f"file://{self.folder}"
+        keys = dict(changes.get("input", {}))
+        csv = {name: keys.pop(name, default) for name, default in CSV_KEYS.items()}
         return {
-            "version": 1, "batch_id": "batch-1", "pipeline": "trial",
+            "version": 2, "batch_id": "batch-1", "pipeline": "trial", "region": None,
             "files": changes.get("files", self.entries),
             "input": {
                 "format": changes.get("format", "csv"),
                 "schema": changes.get("schema", "id INT, name STRING"),
-                "options": changes.get("options", {}),
+                **INPUT_KEYS, **keys, "csv": csv,
             },
             "output": {
                 "uri": f"{root}/out/batch=1", "format": "parquet", "partition_by": [],
-                **changes.get("output", {}),
+                "file_bytes": 128 * 2**20, **changes.get("output", {}),
             },
-            "rejects_uri": f"{root}/rejects/batch=1", "report_uri": f"{root}/artifacts/report.json",
+            "rejects": {
+                "uri": f"{root}/rejects/batch=1", "max_share": 1.0, "max_rows": None,
+                **changes.get("rejects", {}),
+            },
+            "report_uri": f"{root}/artifacts/report.json",
         }  # fmt: skip
 
     def run(self, **changes: Any) -> Outcome:
@@ -175,7 +200,7 @@ class Drop:
         report.unlink(missing_ok=True)
         code = self.module.main(["--manifest", f"file://{path}"], self.spark)
         found = json.loads(report.read_text()) if report.exists() else {}
-        return Outcome(code, found, self.spark, document["output"]["uri"], document["rejects_uri"])
+        return Outcome(code, found, self.spark, document["output"]["uri"], document["rejects"]["uri"])
 
 
 @pytest.fixture
