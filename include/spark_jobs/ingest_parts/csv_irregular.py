@@ -29,9 +29,9 @@ class Record:
 def _field(separator: bytes, quote: bytes | None, escape: bytes | None) -> re.Pattern[bytes]:
     end = b"(" + re.escape(separator) + rb"|\r\n|\n|\r|\Z)"
     stop = b"[^" + re.escape(separator) + rb"\r\n]"
-    plain = b"(?:" + (re.escape(escape) + b"[^\r\n]|" if escape and not quote else b"") + stop + b")*"
+    plain = b"(?:" + (re.escape(escape) + b"[^\r\n]|" if escape else b"") + stop + b")*"
     if quote is None:
-        return re.compile(b"()()(" + plain + b")" + end, re.DOTALL)
+        return re.compile(b"(?:(?!)()()|(" + plain + b"))" + end, re.DOTALL)
     marks = re.escape(quote) + (re.escape(escape) if escape and escape != quote else b"")
     inner = b"[^" + marks + b"]|" + re.escape(quote) * 2
     if escape and escape != quote:
@@ -65,7 +65,7 @@ def take_apart(
         if not final and (not end or (end == b"\r" and found.end() == len(data))):
             return records, start
         if value is None:
-            fields.append((plain, False))
+            fields.append((_unquote(plain, None, escape), False))
         else:
             fields.append((_unquote(value, quote, escape), True))
         if behind:
