@@ -15,9 +15,12 @@ if _PROGRAMS not in sys.path:
 @pytest.fixture(scope="session")
 def s3_door() -> Iterator[Any]:
     """S3 behind a door that can be told to fail; ``tests.ingest.s3_server``."""
+    from ingest_parts import store
+
     from tests.ingest.s3_server import run_s3  # it needs the path above, and few tests need it
 
-    with run_s3() as door:
+    with run_s3() as door, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "ATTEMPTS", 3)  # each waits longer than the one before
         yield door
 
 

@@ -4,8 +4,8 @@ A task sends the parts of a multipart upload and answers with a ``Pending``; the
 that dies leaves an open upload, which nobody can read and ``abort_leftovers`` ends. On one machine a hidden
 file beside the target stands in for the upload, and a rename for its completion.
 
-Completing twice is harmless: each upload carries a token in the object's metadata (locally it is the
-file's inode). Where S3 knows the upload no more, an object of that size with that token is the one that the
+Completing twice is harmless: each upload carries a token in the object's metadata (locally it is the file's
+inode and time). Where S3 knows the upload no more, an object of that size with that token is the one that the
 first completion made. Anything else there is an error.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest_parts.faults import IngestError
-from ingest_parts.s3_errors import ERRORS, code_of, translate
+from ingest_parts.s3_errors import ERRORS, code_of
 from ingest_parts.store import PENDING_SUFFIX, THREADS, as_folder, split_uri, translated
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class _LocalSink(Sink):
     def finish(self) -> Pending:
         self._file.close()
         found = self._draft.stat()
-        return Pending(self.uri, str(self._draft), (), found.st_size, str(found.st_ino))
+        return Pending(self.uri, str(self._draft), (), found.st_size, _mark(found))
 
     def abort(self) -> None:
         self._file.close()
@@ -133,14 +133,9 @@ class _ObjectSink(Sink):
 
     def _take(self, view: memoryview) -> None:
         self._buffer += view
-        while len(self._buffer) >= self._part_bytes():
-            size = self._part_bytes()
+        while len(self._buffer) >= (size := part_bytes(len(self._sent))):
             self._send(bytes(memoryview(self._buffer)[:size]))
             del self._buffer[:size]
-
-    def _part_bytes(self) -> int:
-        """The size of the next part: it doubles every 1,000 parts, so that 10,000 hold more than 5 TiB."""
-        return PART_BYTES << (len(self._sent) // PARTS_OF_A_SIZE)
 
     def finish(self) -> Pending:
         if self._buffer or not self._sent:
@@ -177,6 +172,11 @@ class _ObjectSink(Sink):
                 **self._target, UploadId=self._upload_id, PartNumber=number, Body=data, ChecksumCRC32=checksum
             )
         return number, str(answer["ETag"]), checksum
+
+
+def part_bytes(place: int) -> int:
+    """The size of a part by its place: it doubles every 1,000 parts, so that 10,000 hold more than 5 TiB."""
+    return PART_BYTES << (place // PARTS_OF_A_SIZE)
 
 
 _pools: dict[int, ThreadPoolExecutor] = {}
@@ -248,7 +248,7 @@ def _complete(store: Store, one: Pending) -> None:
         )
     except ERRORS as error:
         if not _is_there(store, one):
-            raise IngestError(f"{one.uri} cannot be completed: {translate(error, one.uri)}") from error
+            raise IngestError(f"{one.uri} cannot be completed: {error}") from error
 
 
 def _is_there(store: Store, one: Pending) -> bool:
@@ -266,8 +266,13 @@ def _rename(draft: Path, target: Path, one: Pending) -> None:
         draft.replace(target)
     except FileNotFoundError as error:
         found = target.stat() if target.exists() else None
-        if found is None or (found.st_size, str(found.st_ino)) != (one.bytes, one.token):
+        if found is None or (found.st_size, _mark(found)) != (one.bytes, one.token):
             raise IngestError(f"{one.uri} cannot be completed: what was written is gone.") from error
+
+
+def _mark(found: os.stat_result) -> str:
+    """What a rename does not change, and another file does not have: inodes are used again."""
+    return f"{found.st_ino:x}-{found.st_mtime_ns:x}"
 
 
 def _abort(store: Store, one: Pending) -> None:

@@ -14,8 +14,8 @@ ERRORS = (ClientError, BotoCoreError)
 # A malformed or unknown version, no such object, a delete marker:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 _GONE = {400, 404, 405}
-# Of a 400: what says nothing of the object. HEAD has no body, and then the code is the status.
-_NOT_GONE = {"ExpiredToken", "InvalidToken", "RequestTimeout", "AuthorizationHeaderMalformed"}
+# Of these, what says nothing of the object. HEAD has no body, and then the code is the status.
+_NOT_GONE = {"ExpiredToken", "InvalidToken", "RequestTimeout", "AuthorizationHeaderMalformed", "NoSuchBucket"}
 _ARCHIVED = "InvalidObjectState"
 
 
@@ -42,6 +42,11 @@ def translate(error: BaseException, uri: str) -> Exception:
         return Unreadable("it lies in an archive class of S3; restore it, then drop it again")
     if is_gone(error):
         return Unreadable(DELETED)
+    return refused(error, uri)
+
+
+def refused(error: BaseException, uri: str) -> IngestError:
+    """The error as one of the job."""
     return IngestError(f"S3 does not let us use {uri}: {error}")
 
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ingest_parts.faults import IngestError, Unreadable
 from ingest_parts.ranged import ObjectReader, S3Client, address
-from ingest_parts.s3_errors import DELETED, ERRORS, is_gone, translate
+from ingest_parts.s3_errors import DELETED, ERRORS, is_gone, refused, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+ATTEMPTS = 8  # of one request, within a minute or two
 THREADS = 32  # requests to the store that are under way at once in one process
 # Names of files that are not committed yet; they are listed nowhere.
 PENDING_SUFFIX = ".sparkdrop-pending"
@@ -106,8 +107,8 @@ def _client(region: str | None) -> S3Client:
         key = (os.getpid(), region)
         if key not in _clients:
             config = Config(
-                retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=10, read_timeout=60,
-                max_pool_connections=2 * THREADS, tcp_keepalive=True,
+                retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                connect_timeout=10, read_timeout=60, tcp_keepalive=True, max_pool_connections=2 * THREADS,
             )  # fmt: skip
             _clients[key] = boto3.session.Session().client("s3", region_name=region, config=config)
         return _clients[key]
@@ -247,11 +248,11 @@ def as_folder(uri: str) -> str:
 
 @contextmanager
 def translated(uri: str) -> Iterator[None]:
-    """Say S3's errors as this program's own; one of a single object is one of the job here."""
+    """Say S3's errors as the job's."""
     try:
         yield
     except ERRORS as error:
-        raise IngestError(str(translate(error, uri))) from error
+        raise refused(error, uri) from error
 
 
 def _find_files(prefix: str) -> list[Path]:
