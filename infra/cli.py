@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.packaging.spark_dependencies import PLATFORMS
 from infra.tools.account import explain_failure
 from infra.tools.assembly import synthesize
 from infra.tools.cdk_cli import ASSEMBLY, become_cli
@@ -86,16 +85,11 @@ def deploy(
     *,
     yes: Yes = False,
     destroy_data: DestroyData = None,
-    platform: Annotated[
-        str, typer.Option(help=f"The nodes' processor, for Spark dependencies: {' or '.join(PLATFORMS)}.")
-    ] = PLATFORMS[0],
     as_json: JsonFlag = False,
 ) -> None:
     """Bootstrap the account if it is not, deploy, upload programs and pipelines, print the settings."""
     with _one_line_errors():
-        deployed = deploy_stage(
-            stage, named=stacks or (), yes=yes, destroy_data=destroy_data, platform=platform
-        )
+        deployed = deploy_stage(stage, named=stacks or (), yes=yes, destroy_data=destroy_data)
     if as_json:
         print_json(describe(deployed))
     else:
@@ -141,7 +135,6 @@ def render(deployed: Deployed) -> str:
         "page": facts["page"],
         **facts["buckets"],
         "Airflow's role": facts["airflow_role"],
-        **{f"job.spark {name}": value for name, value in facts["spark"].items()},
     }
     lines = [f"# {name}: {value}" for name, value in comments.items() if value]
     lines += [f"# program: {uri}" for uri in facts["programs"]]

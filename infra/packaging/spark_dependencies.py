@@ -1,9 +1,8 @@
 """What Spark programs import beside Spark and Python, as an archive: the way without an image.
 
 ``python -m infra.packaging.spark_dependencies --output DIR`` packs include/spark_jobs/requirements.txt for
-EMR's machines, on any machine and without Docker: wheels only. It prints the lines that a pipeline's
-``job.spark`` needs then. The archive's name holds the hash of its content, so that a running job never sees
-it change.
+EMR's machines, on any machine and without Docker: wheels only. ``make deploy`` does the same for both kinds
+of processor. An archive is named by the hash of what it is made by: a running job never sees it change.
 """
 
 from __future__ import annotations
@@ -12,28 +11,56 @@ import argparse
 import gzip
 import hashlib
 import io
+import json
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from sparkdrop.core.errors import SparkdropError
+from sparkdrop.core.spark_dependencies import (
+    FOLDER,
+    HASH_CHARACTERS,
+    PLATFORMS,
+    PREFIX,
+    PYTHON,
+    describe_settings,
+    name_archive,
+)
 
 REQUIREMENTS = Path(__file__).parents[2] / "include" / "spark_jobs" / "requirements.txt"
-# What EMR's nodes are: Graviton (m7g, the defaults) and Intel or AMD
-PLATFORMS = ("aarch64", "x86_64")
-# The oldest that emr-spark-8.0.0 has: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-spark800-release.html
-PYTHON_VERSION = "3.11"
+PYTHON_VERSION = PYTHON.removeprefix("python")
 # Amazon Linux 2023 has a newer glibc than these wheels ask for
 GLIBC = "manylinux_2_28"
-PREFIX = "dependencies/"  # in the artifacts bucket
-FOLDER = "dependencies"  # where Spark unpacks the archive, in the working directory of driver and executors
-_HASH_CHARACTERS = 20
 # Commands and lists of what was installed: they hold this machine's paths, and no program imports them
 _LEFT_OUT = ("bin", ".lock")
 _LEFT_OUT_OF_METADATA = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
+# Files that no program of a job imports, by patterns whose * takes slashes too
+_LEFT_OUT_FILES = (
+    # copies of libraries by names for compilers; the loader asks for libarrow….so.<one number>
+    "pyarrow/libarrow*.so",
+    "pyarrow/libarrow*.so.*.*.*",
+    # Arrow's RPC, for talking to a server of Arrow's; and its S3, which programs read with boto3 or Spark
+    "pyarrow/*flight*",
+    "pyarrow/libarrow_s3.*",
+    "pyarrow/_s3fs.*",
+    # for compiling against the libraries, and what was compiled
+    "pyarrow/include/*",
+    "pyarrow/src/*",
+    "lxml/includes/*",
+    "*.pxd",
+    "*.pxi",
+    "*.pyx",
+    # the libraries' tests of themselves
+    "pyarrow/tests/*",
+    "pyarrow/_pyarrow_cpp_tests.*",
+    "numpy/tests/*",
+    "numpy/*/tests/*",
+)
+_LEVEL = 6  # of compression: 9 takes three times as long, and half a hundredth less room
 
 
 class DependenciesError(SparkdropError):
@@ -41,7 +68,7 @@ class DependenciesError(SparkdropError):
 
 
 def build_dependencies(requirements: Path, output: Path, platform: str) -> Path | None:
-    """Pack the requirements for EMR; the same requirements give the same bytes.
+    """Pack the requirements for EMR; requirements that pin all that they bring give the same bytes each time.
 
     Args:
         requirements: A requirements file; each line should pin its version.
@@ -49,42 +76,45 @@ def build_dependencies(requirements: Path, output: Path, platform: str) -> Path 
         platform: One of ``PLATFORMS``.
 
     Returns:
-        The archive ``dependencies-<hash>.tar.gz``; None where nothing is required.
+        The archive, as :func:`hash_requirements` names it; None where nothing is required.
 
     Raises:
         DependenciesError: There is no such file or platform, or no wheel for a requirement.
     """
     if platform not in PLATFORMS:
         raise DependenciesError(f"no platform {platform!r}: EMR's nodes are {' or '.join(PLATFORMS)}")
-    if not _requires_something(requirements):
+    digest = hash_requirements(requirements)
+    if digest is None:
         return None
     with tempfile.TemporaryDirectory() as work:
         target = Path(work) / FOLDER
         _install(requirements, target, platform)
         content = _pack(target)
     output.mkdir(parents=True, exist_ok=True)
-    # named by what is in it: another version of zlib writes other bytes around the same files
-    archive = output / f"dependencies-{hashlib.sha256(content).hexdigest()[:_HASH_CHARACTERS]}.tar.gz"
-    archive.write_bytes(gzip.compress(content, mtime=0))
+    archive = output / name_archive(digest)
+    archive.write_bytes(gzip.compress(content, _LEVEL, mtime=0))
     return archive
 
 
-def describe_settings(archive: str) -> dict[str, str]:
-    """Say which Spark settings put an archive on the path of every Python of a job.
+def hash_requirements(requirements: Path) -> str | None:
+    """Hash what archives are made by, for both platforms: the requirements, and the rules of packing.
 
-    ``spark.yarn.appMasterEnv`` is the driver's environment on a cluster, the other EMR Serverless's:
-    https://spark.apache.org/docs/latest/running-on-yarn.html#spark-properties,
-    https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/using-python-libraries.html
+    Returns:
+        The hash, shortened; None where nothing is required.
 
-    Args:
-        archive: Its URI, ``s3://…/dependencies-<hash>.tar.gz``.
+    Raises:
+        DependenciesError: There is no such file.
     """
-    return {
-        "spark.archives": f"{archive}#{FOLDER}",
-        "spark.executorEnv.PYTHONPATH": f"./{FOLDER}",
-        "spark.yarn.appMasterEnv.PYTHONPATH": f"./{FOLDER}",
-        "spark.emr-serverless.driverEnv.PYTHONPATH": f"./{FOLDER}",
-    }
+    try:
+        text = requirements.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DependenciesError(f"{requirements}: no such file") from None
+    lines = [line.strip() for line in text.splitlines()]
+    asked = [line for line in lines if line and not line.startswith("#")]
+    if not asked:
+        return None
+    rules = [PYTHON_VERSION, GLIBC, _LEFT_OUT, _LEFT_OUT_OF_METADATA, _LEFT_OUT_FILES]
+    return hashlib.sha256(json.dumps([asked, rules]).encode()).hexdigest()[:HASH_CHARACTERS]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,7 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     if archive is None:
         sys.stdout.write(f"{options.requirements} requires nothing: there is nothing to pack\n")
         return 0
-    place = f"s3://ARTIFACTS_BUCKET/{PREFIX}{archive.name}"
+    place = f"s3://ARTIFACTS_BUCKET/{PREFIX}{options.platform}/{archive.name}"
     lines = [f"    {name}: {value!r}" for name, value in describe_settings(place).items()]
     sys.stdout.write(
         f"{archive}\ncopy it: aws s3 cp {archive} {place}\nthen, in a pipeline file:\n"
@@ -113,14 +143,6 @@ def main(arguments: list[str] | None = None) -> int:
         + "\n"
     )
     return 0
-
-
-def _requires_something(requirements: Path) -> bool:
-    try:
-        text = requirements.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DependenciesError(f"{requirements}: no such file") from None
-    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
 def _install(requirements: Path, target: Path, platform: str) -> None:
@@ -148,7 +170,7 @@ def _pack(folder: Path) -> bytes:
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = file.relative_to(folder)
-            if name.parts[0] in _LEFT_OUT or _is_record(name):
+            if _is_left_out(name):
                 continue
             entry = tarfile.TarInfo(name.as_posix())
             entry.size = file.stat().st_size
@@ -158,8 +180,12 @@ def _pack(folder: Path) -> bytes:
     return packed.getvalue()
 
 
-def _is_record(name: Path) -> bool:
-    return name.parent.suffix == ".dist-info" and name.name in _LEFT_OUT_OF_METADATA
+def _is_left_out(name: Path) -> bool:
+    if name.parts[0] in _LEFT_OUT:
+        return True
+    if name.parent.suffix == ".dist-info":
+        return name.name in _LEFT_OUT_OF_METADATA
+    return any(fnmatchcase(name.as_posix(), pattern) for pattern in _LEFT_OUT_FILES)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.packaging.spark_dependencies import PREFIX, build_dependencies
+from botocore.exceptions import ClientError
+
+from infra.packaging.spark_dependencies import build_dependencies, hash_requirements
 from infra.tools.cdk_cli import REPOSITORY
 from infra.tools.errors import ToolError
 from sparkdrop.aws.catalog import publish_pipelines
 from sparkdrop.aws.storage import Storage
 from sparkdrop.configs import load_configs
 from sparkdrop.core.deployment import Deployment
+from sparkdrop.core.spark_dependencies import PLATFORMS, choose_archive, locate_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +34,8 @@ class Delivery:
 
     Attributes:
         programs: The Spark programs' URIs, each once.
-        dependencies: The packed Python dependencies of the Spark programs; None where they need none.
+        dependencies: The archives of what the Spark programs import, a URI with ``{platform}`` in it; None
+            where they need none.
         changes: What is new in the list of pipelines that the API answers from, a line each.
     """
 
@@ -46,13 +50,12 @@ def complete_environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**folders, **settings}
 
 
-def deliver(account: Account, settings: Mapping[str, str], *, platform: str) -> Delivery:
+def deliver(account: Account, settings: Mapping[str, str]) -> Delivery:
     """Upload what the pipelines need; what is there already stays.
 
     Args:
         account: Where to.
         settings: The deployment's ``SPARKDROP_*``.
-        platform: The processors of the nodes, for packed dependencies.
 
     Raises:
         ConfigError: A setting of the deployment is missing.
@@ -71,19 +74,34 @@ def deliver(account: Account, settings: Mapping[str, str], *, platform: str) -> 
         for pipeline in loaded.pipelines.values()
         if pipeline.job.is_shipped
     }
-    dependencies = _deliver_dependencies(storage.client, deployment, platform)
+    dependencies = _deliver_dependencies(storage.client, deployment)
     changes = publish_pipelines(storage.client, deployment.artifacts_bucket, loaded.pipelines.values())
     return Delivery(tuple(sorted(programs)), dependencies, tuple(changes))
 
 
-def _deliver_dependencies(client: Any, deployment: Deployment, platform: str) -> str | None:  # noqa: ANN401 - boto3's
+def _deliver_dependencies(client: Any, deployment: Deployment) -> str | None:  # noqa: ANN401 - boto3's
+    """Pack and upload for both kinds of processor what is not there; what is there is never written again."""
     requirements = Path(deployment.jobs_dir, REQUIREMENTS)
-    if not requirements.is_file():
+    digest = hash_requirements(requirements) if requirements.is_file() else None
+    if digest is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        packed = build_dependencies(requirements, Path(folder), platform)
-        if packed is None:
-            return None
-        key = f"{PREFIX}{packed.name}"
-        client.upload_file(str(packed), deployment.artifacts_bucket, key)
-    return f"s3://{deployment.artifacts_bucket}/{key}"
+    bucket = deployment.artifacts_bucket
+    place = locate_dependencies(bucket, digest)
+    for platform in PLATFORMS:
+        key = choose_archive(place, platform).removeprefix(f"s3://{bucket}/")
+        if _is_there(client, bucket, key):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            packed = build_dependencies(requirements, Path(folder), platform)
+            client.upload_file(str(packed), bucket, key)
+    return place
+
+
+def _is_there(client: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - boto3's
+    try:
+        client.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "404":
+            raise
+        return False
+    return True

@@ -7,7 +7,6 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from infra.packaging.spark_dependencies import PLATFORMS, describe_settings
 from infra.settings.model import load_settings
 from infra.tools.account import reach_account
 from infra.tools.assembly import choose_stacks, synthesize
@@ -54,10 +53,13 @@ class Deployed:
     @property
     def settings(self) -> dict[str, str]:
         """The environment of an Airflow that runs this stage's pipelines."""
+        named = read_outputs(self.outputs)
+        if self.delivery and self.delivery.dependencies:
+            named[environment_name("spark_dependencies")] = self.delivery.dependencies
         return {
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            **dict(sorted(read_outputs(self.outputs).items())),
+            **dict(sorted(named.items())),
         }
 
 
@@ -72,7 +74,6 @@ def deploy_stage(
     named: Sequence[str] = (),
     yes: bool = False,
     destroy_data: str | None = None,
-    platform: str = PLATFORMS[0],
     assembly: Path = ASSEMBLY,
 ) -> Deployed:
     """Synthesize once, bootstrap where needed, deploy, upload.
@@ -82,7 +83,6 @@ def deploy_stage(
         named: Ids of stacks; none deploys all but those that only a name brings.
         yes: Do not ask before permissions are widened.
         destroy_data: The second switch of ``destroy_data``.
-        platform: The processors of the nodes, for packed dependencies.
         assembly: Where the templates go.
 
     Raises:
@@ -105,7 +105,7 @@ def deploy_stage(
     outputs = account.read_outputs(stack.name for stack in stacks)
     deployed = Deployed(stage=stage, account=account.number, region=account.region, stacks=outputs)
     write_outputs(deployed, assembly)
-    deployed = _deliver(account, deployed, platform)
+    deployed = _deliver(account, deployed)
     page = deliver_page(account, deployed.outputs)
     if page is not None:
         warn_of_unknown_origin(page, settings)
@@ -125,13 +125,13 @@ def warn_of_unknown_origin(page: str, settings: StageSettings) -> None:
         )
 
 
-def _deliver(account: Account, deployed: Deployed, platform: str) -> Deployed:
+def _deliver(account: Account, deployed: Deployed) -> Deployed:
     required = [name for name, field in Deployment.model_fields.items() if field.is_required()]
     missing = [name for name in map(environment_name, required) if name not in deployed.settings]
     if missing:
         say(f"programs and pipelines are not uploaded: no stack is there that gives {', '.join(missing)}")
         return deployed
-    delivery = deliver(account, deployed.settings, platform=platform)
+    delivery = deliver(account, deployed.settings)
     for change in delivery.changes:
         say(f"pipelines: {change}")
     return replace(deployed, delivery=delivery)
@@ -175,6 +175,5 @@ def describe(deployed: Deployed) -> dict[str, Any]:
         "environment": deployed.settings,
         "programs": list(delivery.programs) if delivery else [],
         "dependencies": delivery.dependencies if delivery else None,
-        "spark": describe_settings(delivery.dependencies) if delivery and delivery.dependencies else {},
         "stacks": deployed.stacks,
     }

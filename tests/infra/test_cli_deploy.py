@@ -20,6 +20,7 @@ from infra.tools.cdk_cli import INFRA, build_command, build_environment
 from infra.tools.deployment import deploy_stage
 from sparkdrop.core.catalog import CATALOG_KEY
 from sparkdrop.core.deployment import Deployment, read_outputs
+from sparkdrop.core.spark_dependencies import PLATFORMS, choose_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -255,6 +256,9 @@ def test_make_deploy_changes_nothing_of_what_is_there_and_uploads_what_airflow_r
     assert programs <= keys
     deployment = Deployment.from_environment(deployed.settings)
     assert deployment.uploads_bucket == outputs["UploadsBucket"]
+    assert deployment.spark_dependencies is not None
+    for platform in PLATFORMS:
+        assert choose_archive(deployment.spark_dependencies, platform).partition(f"{bucket}/")[2] in keys
 
 
 def test_destroy_leaves_nothing_but_what_is_retained(account: Account) -> None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
 
@@ -132,6 +135,22 @@ def stand_in(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return stand_in
 
 
+@pytest.fixture(autouse=True)
+def packed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The platforms that were packed for, each time without the minute and the index that it takes."""
+    platforms: list[str] = []
+
+    def build(requirements: Path, output: Path, platform: str) -> Path:
+        assert requirements.name == "requirements.txt"
+        platforms.append(platform)
+        archive = output / "packed.tar.gz"
+        archive.write_bytes(platform.encode())
+        return archive
+
+    monkeypatch.setattr(delivery, "build_dependencies", build)
+    return platforms
+
+
 def upload_something(account: Account, bucket: str) -> None:
     client = account.make_client("s3")
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -152,7 +171,7 @@ def test_a_deployment_bootstraps_deploys_and_uploads(stand_in: StandIn, account:
     assert deployed.settings["AWS_REGION"] == REGION
     assert deployed.delivery is not None
     (program,) = deployed.delivery.programs
-    assert deployed.delivery.dependencies is None
+    assert deployed.settings["SPARKDROP_SPARK_DEPENDENCIES"] == deployed.delivery.dependencies
     listed = account.make_client("s3").list_objects_v2(Bucket=deployed.outputs["ArtifactsBucket"])
     keys = {entry["Key"] for entry in listed["Contents"]}
     assert {program.split("/", 3)[3], "pipelines.json"} <= keys
@@ -258,29 +277,56 @@ def settings(account: Account) -> dict[str, str]:
 
 
 def test_packed_dependencies_go_where_spark_takes_them_from(
-    account: Account, settings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    account: Account,
+    settings: dict[str, str],
+    packed: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     jobs = tmp_path / "jobs"
     jobs.mkdir()
     (jobs / "ingest.py").write_text("print()\n")
     (jobs / "requirements.txt").write_text("something==1\n")
     monkeypatch.setenv("SPARKDROP_JOBS_DIR", str(jobs))
-    asked: list[str] = []
+    delivered = delivery.deliver(account, settings)
+    assert packed == ["aarch64", "x86_64"]
+    assert delivered.dependencies is not None
+    pattern = r"s3://artifacts/(dependencies/\{platform\}/dependencies-[0-9a-f]{20}\.tar\.gz)"
+    found = re.fullmatch(pattern, delivered.dependencies)
+    assert found is not None
+    client = account.make_client("s3")
+    for platform in packed:
+        stored = client.get_object(Bucket="artifacts", Key=found[1].format(platform=platform))
+        assert stored["Body"].read() == platform.encode()
 
-    def build(requirements: Path, output: Path, platform: str) -> Path:
-        asked.extend((requirements.name, platform))
-        archive = output / "dependencies-0.tar.gz"
-        archive.write_bytes(b"packed")
-        return archive
 
-    monkeypatch.setattr(delivery, "build_dependencies", build)
-    delivered = delivery.deliver(account, settings, platform="x86_64")
-    assert asked == ["requirements.txt", "x86_64"]
-    assert delivered.dependencies == "s3://artifacts/dependencies/dependencies-0.tar.gz"
-    stored = account.make_client("s3").get_object(
-        Bucket="artifacts", Key="dependencies/dependencies-0.tar.gz"
+def test_dependencies_that_are_there_are_neither_packed_nor_written_again(
+    account: Account, settings: dict[str, str], packed: list[str]
+) -> None:
+    first = delivery.deliver(account, settings).dependencies
+    assert first is not None
+    client = account.make_client("s3")
+    keys = [first.format(platform=platform).removeprefix("s3://artifacts/") for platform in packed]
+    client.put_object(Bucket="artifacts", Key=keys[0], Body=b"in use")
+    client.delete_object(Bucket="artifacts", Key=keys[1])
+    packed.clear()
+    assert delivery.deliver(account, settings).dependencies == first
+    assert packed == ["x86_64"]
+    assert client.get_object(Bucket="artifacts", Key=keys[0])["Body"].read() == b"in use"
+
+
+def test_a_bucket_that_does_not_answer_is_not_an_empty_one(
+    account: Account, settings: dict[str, str], packed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+    client = MagicMock()
+    client.head_object.side_effect = refused
+    monkeypatch.setattr(
+        delivery, "Storage", lambda **_: SimpleNamespace(client=client, ensure_program=MagicMock())
     )
-    assert stored["Body"].read() == b"packed"
+    with pytest.raises(ClientError, match="Forbidden"):
+        delivery.deliver(account, settings)
+    assert packed == []
 
 
 def test_a_pipeline_file_that_does_not_load_stops_the_upload(
@@ -289,7 +335,7 @@ def test_a_pipeline_file_that_does_not_load_stops_the_upload(
     (tmp_path / "odd.yaml").write_text("arival: {}\n")
     monkeypatch.setenv("SPARKDROP_CONFIG_DIR", str(tmp_path))
     with pytest.raises(ToolError, match=r"(?s)nothing was uploaded.*odd\.yaml"):
-        delivery.deliver(account, settings, platform="aarch64")
+        delivery.deliver(account, settings)
     assert "Contents" not in account.make_client("s3").list_objects_v2(Bucket="artifacts")
 
 

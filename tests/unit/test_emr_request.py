@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
@@ -10,11 +12,11 @@ from sparkdrop.core.emr_request import (
     build_manifest,
     build_step,
     locate_batch,
-    locate_program,
 )
 from sparkdrop.core.errors import BatchFailedError
 from sparkdrop.core.pipeline import Pipeline
-from sparkdrop.core.program import ShippedProgram
+from sparkdrop.core.program import ShippedProgram, locate_program
+from sparkdrop.core.spark_dependencies import describe_settings
 
 GIB = 2**30
 PROGRAM = ShippedProgram("s3://a/p.py")
@@ -240,3 +242,21 @@ def test_programs_lie_where_their_content_says():
     )
     theirs = make(job={"program": "s3://x-y/p.py"})
     assert locate_program(theirs, DEPLOYMENT, "f00", has_parts=True) == ShippedProgram("s3://x-y/p.py")
+
+
+@pytest.mark.parametrize(
+    ("compute", "platform"),
+    [({}, "aarch64"), ({"instance_type": "m5.xlarge"}, "x86_64"), ({"instance_fleets": FLEETS}, "aarch64")],
+)
+def test_a_shipped_program_finds_what_it_imports(compute, platform):
+    template = "s3://artifacts/dependencies/{platform}/dependencies-0.tar.gz"
+    deployment = DEPLOYMENT.model_copy(update={"spark_dependencies": template})
+    pipeline = make(compute=compute, job={"spark": {"spark.a": 1}})
+    step = build_step(pipeline, BATCH, locate_program(pipeline, deployment, "f00"), "s3://a/m.json")
+    words = step["HadoopJarStep"]["Args"]
+    settings = dict(word.split("=", 1) for before, word in pairwise(words) if before == "--conf")
+    archive = f"s3://artifacts/dependencies/{platform}/dependencies-0.tar.gz"
+    assert settings == {"spark.a": "1", **describe_settings(archive)}
+    assert settings["spark.archives"] == f"{archive}#dependencies"
+    theirs = make(compute=compute, job={"program": "s3://x-y/p.py"})
+    assert locate_program(theirs, deployment, "f00").dependencies is None

@@ -4,11 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from sparkdrop.core.catalog import Catalog, build_catalog, describe_changes
-from sparkdrop.core.emr_request import MAX_STEP_CHARACTERS, build_step, locate_batch, locate_program
+from sparkdrop.core.emr_request import MAX_STEP_CHARACTERS, build_step, locate_batch
 from sparkdrop.core.errors import BatchFailedError, InvocationRefusedError, UnknownPipelineError
 from sparkdrop.core.events import build_wake_up, parse_wake_up
 from sparkdrop.core.invocation import Invocation, make_invocation_id
 from sparkdrop.core.pipeline import Pipeline
+from sparkdrop.core.program import locate_program
+from sparkdrop.core.spark_dependencies import locate_dependencies
 
 from .test_emr_request import DEPLOYMENT
 
@@ -153,13 +155,16 @@ def test_an_unknown_pipeline_gets_the_nearest_names():
     [
         {},
         {"arguments": ["--day", "1"], "spark": {"spark.sql.shuffle.partitions": 8}},
+        {"spark": {"spark.archives": "s3://x/y.zip#y", "spark.pyspark.python": "python3.12"}},
         {"program": "s3://programs/clean.jar"},
     ],
     ids=repr,
 )
 def test_the_room_for_arguments_is_what_emr_leaves(job):
     pipeline = make_pipeline("flights", job=job)
-    program = locate_program(pipeline, DEPLOYMENT, "a" * 64, has_parts=True)
+    dependencies = locate_dependencies(DEPLOYMENT.artifacts_bucket, "a" * 20)
+    deployment = DEPLOYMENT.model_copy(update={"spark_dependencies": dependencies})
+    program = locate_program(pipeline, deployment, "a" * 64, has_parts=True)
     batch_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     manifest = locate_batch(pipeline, DEPLOYMENT, batch_id).manifest
     (told,) = build_catalog([pipeline], DEPLOYMENT.artifacts_bucket).pipelines

@@ -11,10 +11,9 @@ from botocore.exceptions import ClientError
 
 from sparkdrop.aws.programs import read_parts
 from sparkdrop.core.deployment import Deployment
-from sparkdrop.core.emr_request import locate_program
 from sparkdrop.core.errors import ConfigError, Problem, StorageError
 from sparkdrop.core.pipeline import Pipeline
-from sparkdrop.core.program import ShippedProgram, hash_program
+from sparkdrop.core.program import ShippedProgram, hash_program, locate_program
 from sparkdrop.core.report import BatchReport
 from sparkdrop.core.uploads import Arrival
 

@@ -10,11 +10,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, 
 from pydantic.alias_generators import to_pascal
 
 from sparkdrop.core.quantities import Duration, Size, format_duration
+from sparkdrop.core.spark_dependencies import ARM, INTEL
 
 GIB = 2**30
 IDLE_TIMEOUT_RANGE = (timedelta(seconds=60), timedelta(seconds=604_800))  # EMR's AutoTerminationPolicy
 _RELEASE = re.compile(r"emr-(?:spark-)?\d+\.\d+\.\d+")
 _JOB_FLOW_ID = re.compile(r"j-[A-Z0-9]+")
+# m7g, c7gn, x2gd, im4gn, hpc7g: the letter behind the generation; a1 is older than that
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+_GRAVITON = re.compile(r"(?:a1|[a-z]+\d+g[a-z0-9-]*)\..+")
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 NonNegative = Annotated[int, Field(strict=True, ge=0)]
@@ -231,6 +235,32 @@ class EmrEc2(Model):
             message = f"found {roles.count('MASTER')} MASTER groups or fleets; EMR takes exactly one"
             raise ValueError(message)
         return self
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """The EC2 types that nodes may be of, the primary's first."""
+        if self.instance_groups:
+            found = [(group.instance_role, group.instance_type) for group in self.instance_groups]
+        elif self.instance_fleets:
+            found = [
+                (fleet.instance_fleet_type, config.instance_type)
+                for fleet in self.instance_fleets
+                for config in fleet.instance_type_configs
+            ]
+        else:
+            return (self.instance_type,)
+        ordered = sorted(found, key=lambda pair: pair[0] != "MASTER")
+        return tuple(dict.fromkeys(kind for _, kind in ordered))
+
+    @property
+    def platform(self) -> str:
+        """The processor of the primary node; of a job flow that is up, the one that the file says."""
+        return find_platform(self.instance_types[0])
+
+
+def find_platform(instance_type: str) -> str:
+    """Tell the processor of an EC2 type, in the words of Python's wheels."""
+    return ARM if _GRAVITON.fullmatch(instance_type) else INTEL
 
 
 Compute = EmrEc2

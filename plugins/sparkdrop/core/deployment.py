@@ -43,6 +43,8 @@ class Deployment(BaseModel):
         emr_security_configuration: EMR's security configuration of job flows; None asks for none.
         config_dir: The folder of pipeline files.
         jobs_dir: The folder of Spark programs.
+        spark_dependencies: The URI of the archives that hold what Spark programs import, ``{platform}`` in it
+            for the nodes' processor; None where the nodes' image has it.
         airflow_url: Where people reach Airflow's UI; None where it is not known.
         sweep_schedule: Cron of the maintenance DAG's sweep.
     """
@@ -64,6 +66,7 @@ class Deployment(BaseModel):
     emr_security_configuration: Name | None = None
     config_dir: Name = "include/emr_configs"
     jobs_dir: Name = "include/spark_jobs"
+    spark_dependencies: Name | None = None
     airflow_url: Name | None = None
     sweep_schedule: Name = "*/5 * * * *"
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparkdrop.core.errors import BatchFailedError
-from sparkdrop.core.program import ShippedProgram, name_parts
+from sparkdrop.core.program import place_program
+from sparkdrop.core.spark_dependencies import HASH_CHARACTERS, add_dependencies, locate_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sparkdrop.core.compute import EmrEc2
     from sparkdrop.core.deployment import Deployment
     from sparkdrop.core.pipeline import Pipeline
+    from sparkdrop.core.program import ShippedProgram
 
 MANIFEST_VERSION = 1
 MAX_STEP_CHARACTERS = 10_240
@@ -91,25 +93,6 @@ def locate_batch(pipeline: Pipeline, deployment: Deployment, batch_id: str) -> B
         output=f"{curated}/{pipeline.output.prefix}batch={batch_id}",
         rejects=f"{curated}/_rejects/{pipeline.name}/batch={batch_id}",
     )
-
-
-def locate_program(
-    pipeline: Pipeline, deployment: Deployment, sha256: str, *, has_parts: bool = False
-) -> ShippedProgram:
-    """Say where the Spark program lies; ours by its content, so that a running step never sees it change.
-
-    Args:
-        pipeline: Names the program.
-        deployment: Names the bucket.
-        sha256: The hash of the program with its parts (:func:`sparkdrop.core.program.hash_program`).
-        has_parts: Whether a package of parts goes with it.
-    """
-    if not pipeline.job.is_shipped:
-        return ShippedProgram(pipeline.job.program)
-    folder = f"s3://{deployment.artifacts_bucket}/programs/{sha256}"
-    name = pipeline.job.program.rpartition("/")[2]
-    parts = name_parts(name) if has_parts else None
-    return ShippedProgram(f"{folder}/{name}", (f"{folder}/{parts}.zip",) if parts else ())
 
 
 def step_name(pipeline_name: str, batch_id: str) -> str:
@@ -192,7 +175,10 @@ def _build_submit(
     pipeline: Pipeline, program: ShippedProgram, manifest_uri: str, added: Sequence[str] = ()
 ) -> list[str]:
     words = ["spark-submit", "--deploy-mode", "cluster"]
-    for name, value in sorted(pipeline.job.spark.items()):
+    settings = pipeline.job.spark
+    if program.dependencies:
+        settings = add_dependencies(settings, program.dependencies)
+    for name, value in sorted(settings.items()):
         words += ["--conf", f"{name}={value}"]
     if program.py_files:
         words += ["--py-files", ",".join(program.py_files)]
@@ -202,14 +188,11 @@ def _build_submit(
 
 def measure_argument_room(pipeline: Pipeline, artifacts_bucket: str) -> int:
     """Measure the characters that a step of this pipeline leaves to an invocation's arguments."""
-    # ids and hashes have one length, whatever they are; parts are reckoned in, whether there are any or not
-    folder = f"s3://{artifacts_bucket}/programs/{'0' * 64}"
+    # ids and hashes have one length, whatever they are; parts and dependencies are reckoned in, whether there
+    # are any or not
     manifest = f"s3://{artifacts_bucket}/batches/{'0' * 26}/manifest.json"
-    name = pipeline.job.program.rpartition("/")[2]
-    parts = name_parts(name)
-    program = ShippedProgram(pipeline.job.program)
-    if pipeline.job.is_shipped:
-        program = ShippedProgram(f"{folder}/{name}", (f"{folder}/{parts}.zip",) if parts else ())
+    dependencies = locate_dependencies(artifacts_bucket, "0" * HASH_CHARACTERS)
+    program = place_program(pipeline, artifacts_bucket, "0" * 64, dependencies, has_parts=True)
     return max(0, MAX_STEP_CHARACTERS - _measure(_build_submit(pipeline, program, manifest)))
 
 

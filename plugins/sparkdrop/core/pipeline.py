@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from sparkdrop.core.compute import GIB, Compute, EmrEc2, Model, PollInterval
+from sparkdrop.core.compute import GIB, Compute, EmrEc2, Model, PollInterval, find_platform
 from sparkdrop.core.ddl import parse_ddl
 from sparkdrop.core.quantities import Duration, Size  # noqa: TC001 - pydantic reads them at run time
 from sparkdrop.core.upload_settings import UploadSettings
@@ -193,6 +193,17 @@ class Pipeline(Model):
             text = f"found {', '.join(unknown)}, not in input.schema; accepted: {', '.join(columns)}"
             place = {"text": text, "path": ("output", "partition_by")}
             raise PydanticCustomError("partition_by", "{text}", place)
+        return self
+
+    @model_validator(mode="after")
+    def _check_processors(self) -> Pipeline:
+        """Refuse nodes of two kinds: what a shipped program imports is compiled for one."""
+        found = {name: find_platform(name) for name in self.compute.instance_types}
+        if self.job.is_shipped and len(set(found.values())) > 1:
+            types = ", ".join(f"{name} ({platform})" for name, platform in found.items())
+            key = "instance_groups" if self.compute.instance_groups else "instance_fleets"
+            text = f"found {types}; accepted for a program that is shipped: processors of one kind"
+            raise PydanticCustomError("processors", "{text}", {"text": text, "path": ("compute", key)})
         return self
 
 

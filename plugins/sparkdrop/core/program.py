@@ -14,8 +14,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from sparkdrop.core.spark_dependencies import choose_archive
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sparkdrop.core.deployment import Deployment
+    from sparkdrop.core.pipeline import Pipeline
 
 _SUFFIX = ".py"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # what a zip can tell of time begins here
@@ -29,10 +34,45 @@ class ShippedProgram:
     Attributes:
         uri: The program.
         py_files: What goes on Python's path with it, each a URI.
+        dependencies: The archive of what it imports beside Spark and Python, a URI; None where the nodes have
+            that themselves.
     """
 
     uri: str
     py_files: tuple[str, ...] = ()
+    dependencies: str | None = None
+
+
+def locate_program(
+    pipeline: Pipeline, deployment: Deployment, sha256: str, *, has_parts: bool = False
+) -> ShippedProgram:
+    """Say where the Spark program lies; ours by its content, so that a running step never sees it change.
+
+    Args:
+        pipeline: Names the program.
+        deployment: Names the bucket, and what our programs import.
+        sha256: The hash of the program with its parts (:func:`hash_program`).
+        has_parts: Whether a package of parts goes with it.
+    """
+    return place_program(
+        pipeline, deployment.artifacts_bucket, sha256, deployment.spark_dependencies, has_parts=has_parts
+    )
+
+
+def place_program(
+    pipeline: Pipeline, artifacts_bucket: str, sha256: str, dependencies: str | None, *, has_parts: bool
+) -> ShippedProgram:
+    """Say the same without a deployment; a program that somebody else put there is left as it is."""
+    if not pipeline.job.is_shipped:
+        return ShippedProgram(pipeline.job.program)
+    folder = f"s3://{artifacts_bucket}/programs/{sha256}"
+    name = pipeline.job.program.rpartition("/")[2]
+    parts = name_parts(name) if has_parts else None
+    return ShippedProgram(
+        f"{folder}/{name}",
+        (f"{folder}/{parts}.zip",) if parts else (),
+        choose_archive(dependencies, pipeline.compute.platform) if dependencies else None,
+    )
 
 
 def name_parts(program: str) -> str | None:
