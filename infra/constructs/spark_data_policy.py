@@ -135,7 +135,7 @@ def _allow_artifacts(artifacts: s3.IBucket) -> list[iam.PolicyStatement]:
 
 
 def _allow_writing_output(curated: s3.IBucket) -> list[iam.PolicyStatement]:
-    """What the magic committer needs: it writes multipart uploads, and ends or aborts what it finds.
+    """What multipart uploads need, a program's own and Hadoop's: a task begins them, the job's end decides.
 
     https://hadoop.apache.org/docs/stable/hadoop-aws/tools/hadoop-aws/assumed_roles.html
     """

@@ -1,8 +1,8 @@
 """What Spark programs import beside Spark and Python, as an archive: the way without an image.
 
 ``python -m infra.packaging.spark_dependencies --output DIR`` packs include/spark_jobs/requirements.txt for
-EMR's machines, on any machine and without Docker: wheels only. ``make deploy`` does the same for both kinds of
-processor. An archive is named by the hash of what it is made by, so that a running job never sees it change.
+EMR's machines, on any machine and without Docker: wheels only. ``make deploy`` does the same for both kinds
+of processor. An archive is named by the hash of what it is made by: a running job never sees it change.
 """
 
 from __future__ import annotations

@@ -159,6 +159,7 @@ def test_imports_are_followed_wherever_they_stand_but_for_types(tmp_path: Path) 
         "sparkdrop/core/__init__.py",
         "sparkdrop/core/patterns.py",
         "sparkdrop/core/program.py",
+        "sparkdrop/core/spark_dependencies.py",
     ]
 
 

@@ -148,7 +148,7 @@ def read_pins(text: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==([^\s;\\]+)", text, re.MULTILINE))
 
 
-def test_a_machine_and_emr_import_the_same(tmp_path: Path) -> None:
+def test_a_machine_and_emr_import_the_same() -> None:
     pins = read_pins(REQUIREMENTS.read_text())
     assert pins.items() <= read_pins((REPOSITORY / "requirements-dev.txt").read_text()).items()
     assert "numpy" in pins
@@ -194,9 +194,9 @@ def test_programs_import_all_from_what_ships(shipped: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("machine", MACHINES)
 def test_no_library_needs_one_that_is_left_out(machine: str, tmp_path: Path) -> None:
     folder = tmp_path / "dependencies"
-    spark_dependencies._install(REQUIREMENTS, folder, machine)  # noqa: SLF001 - without a minute of compressing
+    spark_dependencies._install(REQUIREMENTS, folder, machine)
     files = [path.relative_to(folder) for path in folder.glob("pyarrow/*.so*")]
-    kept = [file for file in files if not spark_dependencies._is_left_out(file)]  # noqa: SLF001
+    kept = [file for file in files if not spark_dependencies._is_left_out(file)]
     names = {file.name for file in kept}
     assert len(names) < len(files)
     for file in kept:
@@ -206,9 +206,9 @@ def test_no_library_needs_one_that_is_left_out(machine: str, tmp_path: Path) -> 
 
 
 def test_every_rule_of_what_is_left_out_is_needed(shipped: Path, tmp_path: Path) -> None:
-    spark_dependencies._install(REQUIREMENTS, tmp_path, this_machine.machine())  # noqa: SLF001
+    spark_dependencies._install(REQUIREMENTS, tmp_path, this_machine.machine())
     files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
-    rules = spark_dependencies._LEFT_OUT_FILES  # noqa: SLF001
+    rules = spark_dependencies._LEFT_OUT_FILES
     assert [rule for rule in rules if not any(fnmatchcase(name, rule) for name in files)] == []
     size = sum(path.stat().st_size for path in (shipped / "dependencies").rglob("*") if path.is_file())
     assert size < 215_000_000

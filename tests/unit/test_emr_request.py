@@ -10,7 +10,6 @@ from sparkdrop.core.emr_request import (
     build_job_flow,
     build_step,
     locate_batch,
-    locate_program,
 )
 from sparkdrop.core.errors import BatchFailedError
 from sparkdrop.core.pipeline import Pipeline
