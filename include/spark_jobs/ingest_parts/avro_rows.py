@@ -54,6 +54,15 @@ def read_avro(stream: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Blo
             return
 
 
+def avro_schema(stream: BinaryIO) -> pa.Schema:
+    """The columns as they come out, by the file's header.
+
+    Raises:
+        Unreadable: it is no Avro file, or has a type that cannot be read.
+    """
+    return _table_schema(_guard("its header", lambda: fastavro.block_reader(stream)).writer_schema)
+
+
 def _guard(part: str, read: Any) -> Any:
     """Call what may raise anything: fastavro meets damaged bytes with whatever error they lead to."""
     try:

@@ -67,7 +67,11 @@ def convert(column: Column, target: Target, rules: Rules) -> tuple[pa.Array, Bad
     """Convert one column; null and marked where a value does not fit."""
     values = column.values
     if not column.is_text:
-        return cast_typed(values, target.arrow)
+        values, bad = cast_typed(values, target.arrow, merged=target.inferred)
+        if target.max_length is not None:
+            values, long = cast_text(values, target, rules)
+            bad = bad | long
+        return values, bad
     if pa.types.is_null(target.arrow):
         return pa.nulls(len(values)), values.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_nested(target.arrow):

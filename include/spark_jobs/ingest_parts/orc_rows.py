@@ -30,12 +30,7 @@ def read_orc(file: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Block]
         Unreadable: it is no ORC, has a type that cannot be read, a stripe is damaged, or the stripes have other
             rows than the footer says.
     """
-    file.seek(0)
-    try:
-        opened = orc.ORCFile(file)
-        normal_schema(opened.schema)
-    except _FAULTS as error:
-        raise Unreadable(f"it cannot be read as ORC: {plain(error)}") from error
+    opened, _ = _open(file)
     done = 0
     for index in range(opened.nstripes):
         try:
@@ -48,3 +43,21 @@ def read_orc(file: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Block]
         done += stripe.num_rows
     if done != opened.nrows:
         raise Unreadable(f"its stripes have {done} rows, its footer says {opened.nrows}")
+
+
+def orc_schema(file: BinaryIO) -> pa.Schema:
+    """The columns as they come out, by the file's footer.
+
+    Raises:
+        Unreadable: it is no ORC, or has a type that cannot be read.
+    """
+    return _open(file)[1]
+
+
+def _open(file: BinaryIO) -> tuple[orc.ORCFile, pa.Schema]:
+    file.seek(0)
+    try:
+        opened = orc.ORCFile(file)
+        return opened, normal_schema(opened.schema)
+    except _FAULTS as error:
+        raise Unreadable(f"it cannot be read as ORC: {plain(error)}") from error
