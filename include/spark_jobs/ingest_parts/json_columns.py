@@ -40,7 +40,7 @@ def build_columns(decoded: Decoded, names: Sequence[str], data: bytes) -> dict[s
         decoded.rows = [row for index, row in enumerate(decoded.rows) if index not in twice]
         decoded.spans = [span for index, span in enumerate(decoded.spans) if index not in twice]
         return build_columns(decoded, names, data)
-    table = _text_column(text, lengths)
+    table = text_column(text, lengths)
     columns = {}
     for fields in _by_key(names).values():
         parts = [_cut_column(table, field, len(names)) for field in fields]
@@ -59,7 +59,7 @@ def _coalesce(parts: list[Column]) -> Column:
     return Column(pc.coalesce(*[part.values for part in parts]), is_text=True, quoted=quoted)
 
 
-def _text_column(data: bytes, lengths: Any) -> Column:
+def text_column(data: bytes, lengths: Any) -> Column:
     """Raw values that stand one behind the other; an empty one is a value that is not there."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
