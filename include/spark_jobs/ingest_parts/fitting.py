@@ -37,15 +37,18 @@ class Fitted:
     misfits: tuple[str, ...] = ()
 
 
-def fit(block: Block, fields: Sequence[Field], rules: Rules) -> Fitted:
-    """Convert the columns of a block to the fields, in the fields' order."""
+def fit(block: Block, fields: Sequence[Field], rules: Rules, *, ignore_extra: bool = False) -> Fitted:
+    """Convert the columns of a block to the fields, in the fields' order; ``ignore_extra`` is about structs."""
     columns = by_key(block)
     arrays: list[pa.Array] = []
     faults: list[tuple[Field, Bad, Column | None]] = []
     misfits = []
     for field in fields:
         column = columns.get(field.key)
-        values, bad = convert(column, field.target, rules) if column else _missing(block.rows, field)
+        if column is None:
+            values, bad = _missing(block.rows, field)
+        else:
+            values, bad = convert(column, field.target, rules, ignore_extra=ignore_extra)
         if field.target.inferred and bad.any():
             misfits.append(field.key)
         if not field.nullable and values.null_count:
@@ -63,7 +66,9 @@ def fit(block: Block, fields: Sequence[Field], rules: Rules) -> Fitted:
     return Fitted([array.filter(keep) for array in arrays], int((~bad_rows).sum()), rejects)
 
 
-def convert(column: Column, target: Target, rules: Rules) -> tuple[pa.Array, Bad]:
+def convert(
+    column: Column, target: Target, rules: Rules, *, ignore_extra: bool = False
+) -> tuple[pa.Array, Bad]:
     """Convert one column; null and marked where a value does not fit."""
     values = column.values
     if not column.is_text:
@@ -79,7 +84,7 @@ def convert(column: Column, target: Target, rules: Rules) -> tuple[pa.Array, Bad
         def leaf(some: pa.Array, kind: pa.DataType, quoted: np.ndarray | None) -> tuple[pa.Array, Bad]:
             return cast_text(some, replace(target, arrow=kind, max_length=None), rules, quoted)
 
-        return cast_json(values, target.arrow, leaf)
+        return cast_json(values, target.arrow, leaf, quoted=column.quoted, ignore_extra=ignore_extra)
     return cast_text(values, target, rules, column.quoted)
 
 

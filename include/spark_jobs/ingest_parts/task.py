@@ -144,7 +144,8 @@ class _Attempt:
         tally = self.done.tallies.setdefault(source.upload_id, Tally())
         if source.names is None:
             self._check_names(block, tally)
-        fitted = fit(block, self.fields, self.plan.manifest.input.rules)
+        given = self.plan.manifest.input
+        fitted = fit(block, self.fields, given.rules, ignore_extra=given.columns == "ignore_extra")
         for key in fitted.misfits:
             self._infer_again(key, block)
         self._count(tally, fitted)

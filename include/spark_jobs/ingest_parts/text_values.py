@@ -116,7 +116,7 @@ def _decimal(text: str, rules: Rules, precision: int, scale: int) -> Decimal | N
 
 
 def _float(text: str, rules: Rules, *, narrow: bool, inferred: bool) -> float | None:
-    """A float that, written with as many digits, gives the same number again."""
+    """A float that gives the same number again, written as short as it can be or with as many digits."""
     if text in _NOT_FINITE and not inferred:
         return _NOT_FINITE[text]
     normal = _normal(text, rules)
@@ -134,7 +134,8 @@ def _float(text: str, rules: Rules, *, narrow: bool, inferred: bool) -> float | 
         return None
     significant = len(digits.replace(".", "").lstrip("0").rstrip("0")) or 1
     exact = Decimal(found[1] + digits + exponent)
-    return value if Decimal(f"{value:.{significant - 1}e}") == exact else None
+    shortest = str(np.float32(value)) if narrow else repr(value)  # ties are rounded in other ways
+    return value if exact in (Decimal(shortest), Decimal(f"{value:.{significant - 1}e}")) else None
 
 
 def _date_judge(rules: Rules) -> Judge:
