@@ -32,7 +32,7 @@ def open_session(scratch: Path, master: str = "local[*]") -> Iterator[SparkSessi
     """Open Spark as the local EMR sets it up; S3 is not in reach."""
     runtime = prepare(cache_dir(), train=False)
     os.environ["JAVA_HOME"] = str(runtime.jdk.home)
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     conf = build_spark_conf(
         runtime, endpoint_url="http://127.0.0.1:9", region="eu-central-1", scratch_dir=scratch
     )

@@ -103,6 +103,7 @@ def spark(endpoint_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("JAVA_HOME", str(runtime.jdk.home))
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.delenv("SPARK_CONF_DIR", raising=False)
         builder = SparkSession.builder.master("local[2]").appName("tests")
         for name, value in conf.items():
