@@ -34,6 +34,8 @@ def cast_typed(values: pa.Array, kind: pa.DataType, *, merged: bool = False) -> 
         values = values.dictionary_decode()
     if isinstance(values.type, pa.BaseExtensionType) and not isinstance(values.type, pa.UuidType):
         values = values.storage
+    if pa.types.is_float16(values.type):
+        values = pc.cast(values, pa.float32())  # which holds each of them, and has kernels
     if values.type == kind:
         return values, np.zeros(len(values), np.bool_)
     if pa.types.is_null(values.type) or values.null_count == len(values):
