@@ -1,5 +1,7 @@
 """Avro's rows, counted by the headers of its blocks."""
 
+# ruff: noqa: DTZ001  a time without a zone is a type of these files
+
 from __future__ import annotations
 
 import datetime as dt
@@ -11,9 +13,9 @@ from typing import Any
 import fastavro
 import pyarrow as pa
 import pytest
-
 from ingest_parts.avro_rows import read_avro
 from ingest_parts.faults import Unreadable
+
 from tests.ingest.reading import plain_rows
 
 
@@ -46,7 +48,12 @@ def field(kind: Any) -> list[Any]:
         ({"type": "array", "items": ["null", "int"]}, [1, None], pa.list_(pa.int32()), [1, None]),
         ({"type": "map", "values": "int"}, {"a": 1}, pa.map_(pa.string(), pa.int32()), [("a", 1)]),
         (
-            {"type": "record", "name": "s", "namespace": "n.s", "fields": [{"name": "a", "type": ["null", "int"]}]},
+            {
+                "type": "record",
+                "name": "s",
+                "namespace": "n.s",
+                "fields": [{"name": "a", "type": ["null", "int"]}],
+            },
             {"a": 1},
             pa.struct([("a", pa.int32())]),
             {"a": 1},
@@ -89,7 +96,9 @@ def test_types_become_what_the_table_says(schema: Any, value: Any, kind: pa.Data
 @pytest.mark.parametrize("codec", ["null", "deflate", "bzip2", "xz"])
 def test_many_blocks_have_each_row_once(codec: str) -> None:
     rows = [{"c": n, "s": f"ü{n}"} for n in range(1000)]
-    data = write([{"name": "c", "type": "int"}, {"name": "s", "type": "string"}], rows, sync_interval=200, codec=codec)
+    data = write(
+        [{"name": "c", "type": "int"}, {"name": "s", "type": "string"}], rows, sync_interval=200, codec=codec
+    )
     blocks = list(read_avro(io.BytesIO(data), batch_rows=130))
     assert plain_rows(blocks) == rows
     assert [block.rows for block in blocks] == [130] * 7 + [90]
@@ -122,7 +131,7 @@ def test_what_is_no_avro_says_so(data: bytes) -> None:
 @pytest.mark.parametrize("cut", [1, 20, 500])
 def test_a_file_that_was_cut_is_no_success(cut: int) -> None:
     data = write(field("string"), [{"c": f"text {n}"} for n in range(1000)], sync_interval=500)
-    with pytest.raises(Unreadable, match="block [0-9]+ cannot be read as Avro"):
+    with pytest.raises(Unreadable, match=r"block [0-9]+ cannot be read as Avro"):
         list(read_avro(io.BytesIO(data[:-cut])))
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import codecs
 import io
+import itertools
 import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ingest_parts.faults import Unreadable
 from ingest_parts.json_rows import is_json_lines, read_json
+
 from tests.ingest.reading import Row, all_rejects, json_rows
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
@@ -45,7 +46,7 @@ class _Forward:
         return self._stream.read(min(size, self._most))
 
 
-def _lay_out(rows: list[Row], layout: str, style: dict[str, Any]) -> str:
+def _lay_out(rows: list[Row], layout: str, style: dict[str, Any]) -> str:  # noqa: PLR0911  a table
     flat = {name: value for name, value in style.items() if name != "indent"}
     lines = [json.dumps(row, **flat) for row in rows]
     if layout == "lines":
@@ -92,12 +93,17 @@ def test_stretches_of_lines_have_each_row_once(rows: list[Row], data: st.DataObj
     text = _lay_out(rows, data.draw(st.sampled_from(["lines", "crlf", "spaced"])), {}).encode()
     cuts = sorted({0, len(text), *data.draw(st.lists(st.integers(0, len(text)), max_size=4))})
     found: list[Row] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in itertools.pairwise(cuts):
         found += json_rows(read(text, start=start, end=end, block_bytes=data.draw(st.integers(1, 50))))
     assert found == _there(rows)
 
 
-@given(rows=st.lists(_OBJECT, max_size=6), junk=st.text(max_size=10), layout=st.sampled_from(_LAYOUTS), at=st.floats(0, 1))
+@given(
+    rows=st.lists(_OBJECT, max_size=6),
+    junk=st.text(max_size=10),
+    layout=st.sampled_from(_LAYOUTS),
+    at=st.floats(0, 1),
+)
 def test_no_text_makes_rows_that_nobody_counts(rows: list[Row], junk: str, layout: str, at: float) -> None:
     text = _lay_out(rows, layout, {})
     place = int(at * len(text))
@@ -149,7 +155,10 @@ def test_what_is_no_object_is_rejected_with_its_own_text(
 ) -> None:
     blocks = read(text.encode(), block_bytes=block_bytes if len(rejected) != 2 else 1 << 20)
     names = {name.lower() for row in rows for name in row}
-    found = [{name.lower() if name.lower() in names else name: v for name, v in row.items()} for row in json_rows(blocks)]
+    found = [
+        {name.lower() if name.lower() in names else name: v for name, v in row.items()}
+        for row in json_rows(blocks)
+    ]
     assert found == rows
     assert [reject.text for reject in all_rejects(blocks)] == rejected
 
@@ -174,14 +183,18 @@ def test_cells_are_the_text_of_strings_and_the_raw_text_of_all_else() -> None:
     assert block.columns["a"].quoted.tolist() == [True, False]
 
 
-@pytest.mark.parametrize("text", ["[" * 300_000, '{"a":' + "[" * 300_000 + "]" * 300_000 + "}", '{"a":' * 300_000])
+@pytest.mark.parametrize(
+    "text", ["[" * 300_000, '{"a":' + "[" * 300_000 + "]" * 300_000 + "}", '{"a":' * 300_000]
+)
 def test_deep_nesting_is_a_reject_at_most(text: str) -> None:
     blocks = read(b'{"a":1}\n' + text.encode() + b"\n")
     assert json_rows(blocks) == [{"a": 1}]
     assert len(all_rejects(blocks)) == 1
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "utf-16-le", "utf-32-be", "windows-1252", "utf-8-sig"])
+@pytest.mark.parametrize(
+    "charset", ["utf-8", "utf-16", "utf-16-le", "utf-32-be", "windows-1252", "utf-8-sig"]
+)
 def test_text_in_its_declared_charset(charset: str) -> None:
     rows = [{"a": "ü€"}, {"a": "plain"}]
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode(charset)

@@ -1,5 +1,7 @@
 """ORC's rows, stripe by stripe."""
 
+# ruff: noqa: DTZ001  a time without a zone is a type of these files
+
 from __future__ import annotations
 
 import datetime as dt
@@ -9,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyarrow import orc
-
 from ingest_parts.faults import Unreadable
 from ingest_parts.orc_rows import read_orc
+from pyarrow import orc
+
 from tests.ingest.reading import all_rejects, plain_rows
 
 
@@ -65,7 +67,9 @@ def test_what_is_no_orc_says_so(data: bytes) -> None:
 
 
 def test_a_damaged_stripe_is_named() -> None:
-    data = bytearray(write(pa.table({"s": [f"{n * 7919}" for n in range(5000)]}), compression="zlib").getvalue())
+    data = bytearray(
+        write(pa.table({"s": [f"{n * 7919}" for n in range(5000)]}), compression="zlib").getvalue()
+    )
     data[100:2000] = bytes(1900)
     with pytest.raises(Unreadable, match="stripe 1 cannot be read"):
         list(read_orc(io.BytesIO(bytes(data))))

@@ -1,5 +1,7 @@
 """A type takes what it can give back, and merging finds the narrowest that takes both."""
 
+# ruff: noqa: DTZ001  a time without a zone is one of the types
+
 from __future__ import annotations
 
 import datetime as dt
@@ -11,7 +13,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ingest_parts.typed_casting import cast_typed
 from ingest_parts.typed_merging import merge_types
 
@@ -41,9 +42,19 @@ def cast(values: list[Any], source: pa.DataType, kind: pa.DataType, **rules: Any
         (pa.float64(), pa.float32(), [0.5, 0.1, 1e300], [0.5, ..., ...]),
         (pa.float32(), pa.float64(), [0.5], [0.5]),
         (pa.float16(), pa.float32(), [np.float16(1.5)], [1.5]),
-        (pa.decimal128(10, 3), pa.decimal128(10, 2), [Decimal("1.230"), Decimal("1.239")], [Decimal("1.23"), ...]),
+        (
+            pa.decimal128(10, 3),
+            pa.decimal128(10, 2),
+            [Decimal("1.230"), Decimal("1.239")],
+            [Decimal("1.23"), ...],
+        ),
         (pa.decimal128(12, 0), pa.decimal128(4, 2), [Decimal(99), Decimal(100)], [Decimal("99.00"), ...]),
-        (pa.decimal256(60, 2), pa.decimal128(38, 2), [Decimal("1.23"), Decimal(10) ** 50], [Decimal("1.23"), ...]),
+        (
+            pa.decimal256(60, 2),
+            pa.decimal128(38, 2),
+            [Decimal("1.23"), Decimal(10) ** 50],
+            [Decimal("1.23"), ...],
+        ),
         (pa.int32(), pa.decimal128(5, 2), [999, 1000], [Decimal("999.00"), ...]),
         (pa.decimal128(10, 2), pa.int32(), [Decimal("5.00"), Decimal("5.50")], [5, ...]),
         (pa.decimal128(10, 2), pa.float64(), [Decimal("0.10")], [0.1]),
@@ -83,7 +94,9 @@ def cast(values: list[Any], source: pa.DataType, kind: pa.DataType, **rules: Any
         (pa.struct([("a", pa.int8())]), pa.int8(), [{"a": 1}, None], [..., None]),
     ],
 )
-def test_a_value_is_kept_or_bad(source: pa.DataType, kind: pa.DataType, values: list[Any], expected: list[Any]) -> None:
+def test_a_value_is_kept_or_bad(
+    source: pa.DataType, kind: pa.DataType, values: list[Any], expected: list[Any]
+) -> None:
     assert cast(values, source, kind) == expected
 
 
@@ -162,13 +175,26 @@ def test_the_narrowest_type_of_both(first: pa.DataType, second: pa.DataType, mer
 
 
 _TYPES = st.sampled_from(
-    [pa.int8(), pa.int16(), pa.int32(), pa.float32(), pa.decimal128(5, 2), pa.decimal128(9, 0), pa.string(), pa.bool_()]
+    [
+        pa.int8(),
+        pa.int16(),
+        pa.int32(),
+        pa.float32(),
+        pa.decimal128(5, 2),
+        pa.decimal128(9, 0),
+        pa.string(),
+        pa.bool_(),
+    ]
 )
 
 
 @given(source=_TYPES, other=_TYPES, number=st.integers(-100, 100))
-def test_a_merged_type_takes_every_value_of_both(source: pa.DataType, other: pa.DataType, number: int) -> None:
-    values = pa.array([number]).cast(pa.decimal128(20, 0)) if pa.types.is_decimal(source) else pa.array([number])
+def test_a_merged_type_takes_every_value_of_both(
+    source: pa.DataType, other: pa.DataType, number: int
+) -> None:
+    values = (
+        pa.array([number]).cast(pa.decimal128(20, 0)) if pa.types.is_decimal(source) else pa.array([number])
+    )
     values = pa.array([number > 0]) if pa.types.is_boolean(source) else values.cast(source)
     made, bad = cast_typed(values, merge_types(source, other), merged=True)
     assert not bad.any()

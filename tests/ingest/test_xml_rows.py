@@ -10,14 +10,16 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from ingest_parts.faults import Unreadable
 from ingest_parts.xml_count import CountedText
 from ingest_parts.xml_rows import read_xml
+
 from tests.ingest.reading import all_rejects, plain_rows
 
 _TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=8).filter(
-    lambda text: not set(text) & {"\x7f", "\ufffe", "\uffff"} and all(ord(c) < 0x80 or ord(c) > 0x9F for c in text)
+    lambda text: (
+        not set(text) & {"\x7f", "\ufffe", "\uffff"} and all(ord(c) < 0x80 or ord(c) > 0x9F for c in text)
+    )
 )
 
 
@@ -49,7 +51,9 @@ def test_rows_come_back_equal(rows: list[dict[str, str]], junk: str, block_rows:
 
 
 def test_parts_are_json_and_what_repeats_is_an_array() -> None:
-    data = b"""<x><r id="1"><a>5</a><c><d k="v">t</d><d>007</d><e>1.50</e></c></r><r><a>6</a><a>7</a></r></x>"""
+    data = (
+        b"""<x><r id="1"><a>5</a><c><d k="v">t</d><d>007</d><e>1.50</e></c></r><r><a>6</a><a>7</a></r></x>"""
+    )
     first, second = plain_rows(read(data))
     assert (first["_id"], first["a"]) == ("1", "[5]")
     assert json.loads(first["c"]) == {"d": [{"_k": "v", "_VALUE": "t"}, "007"], "e": 1.5}
@@ -62,7 +66,9 @@ def test_a_declared_array_is_one_where_no_row_has_two() -> None:
 
 
 def test_empty_and_nil_elements_are_null() -> None:
-    data = b'<x xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><r><a/><b xsi:nil="true"/><c></c></r></x>'
+    data = (
+        b'<x xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><r><a/><b xsi:nil="true"/><c></c></r></x>'
+    )
     assert plain_rows(read(data)) == [{"a": None, "b": None, "c": None}]
 
 
@@ -82,19 +88,25 @@ def test_prefixes_are_left_out_and_a_row_within_a_row_is_a_part_of_it() -> None:
         ("<x><r><a>ü</a></r></x>", "windows-1252", "windows-1252"),
     ],
 )
-def test_the_files_own_charset_is_taken_and_a_declared_one_before_it(text: str, charset: str, declared: str) -> None:
+def test_the_files_own_charset_is_taken_and_a_declared_one_before_it(
+    text: str, charset: str, declared: str
+) -> None:
     assert plain_rows(read(text.encode(charset), charset=declared)) == [{"a": "ü"}]
 
 
 def test_an_entity_is_not_expanded() -> None:
-    data = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]><x><r>\n<a>&a;</a></r><r><a>1</a></r></x>'
+    data = (
+        b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]><x><r>\n<a>&a;</a></r><r><a>1</a></r></x>'
+    )
     blocks = read(data)
     (reject,) = all_rejects(blocks)
     assert "entity &a;" in reject.reason
     assert plain_rows(blocks) == [{"a": "1"}]
 
 
-_BOMB = "".join(f'<!ENTITY e{level} "{f"&e{level - 1};" * 20 if level else "x" * 20}">' for level in range(12))
+_BOMB = "".join(
+    f'<!ENTITY e{level} "{f"&e{level - 1};" * 20 if level else "x" * 20}">' for level in range(12)
+)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +132,7 @@ def test_names_that_differ_in_case_only_make_a_reject() -> None:
 
 @given(size=st.integers(1, 30))
 def test_tags_are_counted_in_pieces_of_any_size(size: int) -> None:
-    text = b'<x><r a=">" b=\'r>\'/><!-- <r> --><r ><r/></r><rr/><n:r/><![CDATA[<r>]]><r\n>1</r></x>'
+    text = b"<x><r a=\">\" b='r>'/><!-- <r> --><r ><r/></r><rr/><n:r/><![CDATA[<r>]]><r\n>1</r></x>"
     counted = CountedText(io.BytesIO(text), "r")
     while counted.read(size):
         pass

@@ -42,8 +42,9 @@ def read_avro(stream: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Blo
         if block is not None:
             counted += block.num_records
             records += _guard(f"block {number}", partial(list, block))
-        if done + len(records) != counted:
-            raise Unreadable(f"block {number} has other rows than its header says")
+            # fastavro stops at the header's count, whatever stands behind it in the block
+            if done + len(records) != counted or block.bytes_.read(1):  # type: ignore[attr-defined]  of fastavro's compiled reader
+                raise Unreadable(f"block {number} has other rows than its header says")
         for start in range(0, len(records), batch_rows):
             if block is not None and len(records) - start < batch_rows:
                 records = records[start:]

@@ -27,8 +27,8 @@ _PLAIN_DECODER = json.JSONDecoder()
 class RowShape:
     """The names that a file's objects have been seen to have, and a decoder of rows with just these.
 
-    A row is a struct of one attribute a name, which msgspec fills about twice as fast as a dict. It cannot where
-    a name would have to be escaped in JSON: then a row is a dict.
+    A row is a struct of one attribute a name, which msgspec fills about twice as fast as a dict. It cannot
+    where a name would have to be escaped in JSON: then a row is a dict.
     """
 
     def __init__(self) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-
 from ingest_parts.json_columns import name_key, text_column
 
 Cast = tuple[pa.Array, np.ndarray]  # the values, null where they are bad; a mask of the bad ones
