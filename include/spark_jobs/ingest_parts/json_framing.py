@@ -1,7 +1,7 @@
 """Pieces of a JSON file, cut into frames of whole records; memory stays bounded by the size of a piece.
 
-Which of three layouts a file has is told by its beginning: records that stand in lines, documents one behind the
-other (over several lines, or without line breaks), or elements of one array or more.
+Which of three layouts a file has is told by its beginning: records that stand in lines, documents one behind
+the other (over several lines, or without line breaks), or elements of one array or more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ import msgspec
 import numpy as np
 
 from ingest_parts.faults import Unreadable
-from ingest_parts.json_structure import BLANKS, line_spans, object_spans, object_starts, open_brackets, separators, trim
+from ingest_parts.json_structure import (
+    BLANKS,
+    line_spans,
+    object_spans,
+    object_starts,
+    open_brackets,
+    separators,
+    trim,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,15 +30,15 @@ if TYPE_CHECKING:
 
 Layout = Literal["lines", "documents", "array"]
 
-_HEAD_BYTES = 64 * 1024  # of the lines that are tried when the first one is no whole object
+HEAD_BYTES = 64 * 1024  # tell a layout: the lines that are tried when the first one is no whole object
 
 
 @dataclass
 class Frame:
     """Whole records of one stretch of the file.
 
-    ``spans`` are the records that brackets or line ends tell apart. ``junk`` is what stands between them and is
-    no record. ``first_line`` is the number of the line that ``data`` begins in.
+    ``spans`` are the records that brackets or line ends tell apart. ``junk`` is what stands between them and
+    is no record. ``first_line`` is the number of the line that ``data`` begins in.
     """
 
     data: bytes
@@ -75,7 +83,7 @@ def detect_layout(head: bytes) -> Layout:
     if open_brackets(line) <= 0:
         return "lines"
     # Most lines of a document are no objects. A broken first line among good ones is no document.
-    lines = [line for line in text[:_HEAD_BYTES].split(b"\n") if line.strip(BLANKS)]
+    lines = [line for line in text[:HEAD_BYTES].split(b"\n") if line.strip(BLANKS)]
     return "lines" if sum(map(_is_object, lines)) * 2 >= len(lines) else "documents"
 
 

@@ -1,13 +1,12 @@
 """Where JSON's objects begin and end, found by their brackets alone and not by parsing.
 
-This is what counts the records of a file apart from its parser. Text between quotes counts for nothing; a line
-break ends a string, since JSON allows none inside, so that one missing quote spoils one line and not the file.
+This is what counts the records of a file apart from its parser. Text between quotes counts for nothing. A
+line break ends a string, since JSON allows none inside: so one missing quote spoils a line and not the file.
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 
@@ -22,8 +21,8 @@ _STEPS[[_OPEN_OBJECT, _OPEN_ARRAY]] = 1
 _STEPS[[_CLOSE_OBJECT, _CLOSE_ARRAY]] = -1
 
 
-def scan_tokens(data: bytes) -> tuple[Any, Any]:
-    """Positions and bytes of brackets, commas and colons outside of strings, and of the quotes that open one."""
+def scan_tokens(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Places and bytes of brackets, commas and colons outside of strings, and of quotes that open one."""
     raw = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(np.frombuffer(data.translate(_TOKENS), np.bool_))
     kinds = raw[places]
@@ -35,12 +34,12 @@ def scan_tokens(data: bytes) -> tuple[Any, Any]:
     # quotes before the line that a token stands in: those that were passed at its last line break
     before = np.maximum.accumulate(np.where(newline, passed, 0))
     within = (passed - before) % 2 == 1
-    # a quote that opens a string stands for its value; one that closes it, and one that is escaped, for nothing
+    # a quote that opens a string stands for its value; one that closes it or is escaped, for nothing
     kept = np.where(kinds == _QUOTE, quotes & within, ~within & ~newline)
     return places[kept], kinds[kept]
 
 
-def _escaped(raw: Any, quotes: Any) -> Any:
+def _escaped(raw: np.ndarray, quotes: np.ndarray) -> np.ndarray:
     """Which of these quotes stand behind an odd number of backslashes."""
     slashes = np.flatnonzero(raw == _BACKSLASH)
     begins = np.ones(len(slashes), np.bool_)
@@ -65,7 +64,7 @@ def object_starts(data: bytes) -> list[int]:
 
 
 def object_spans(data: bytes) -> list[Span]:
-    """The objects of the top level, each up to the next one: what stands behind an object is part of its span."""
+    """The objects of the top level, each up to the next one: what stands behind it is part of its span."""
     starts = object_starts(data)
     return [trim(data, span) for span in itertools.pairwise([*starts, len(data)])]
 
