@@ -86,9 +86,10 @@ def judge(
         row: dict[int, Any] = {}
         faults: dict[str, str] = {}
         for place, (text, quoted) in zip(file.places, record.fields, strict=True):
-            if text is None or (text in batch.nulls and not is_quoted(file.dialect, text, quoted=quoted)):
+            if is_missing(batch, file, place, text, quoted=quoted):
                 row[place] = None
                 continue
+            assert text is not None
             try:
                 row[place] = cast(text, batch.kinds[place], batch.rules)
             except ValueError:
@@ -98,6 +99,13 @@ def judge(
         else:
             good.append([row[place] for place in range(len(batch.kinds))])
     return good, bad
+
+
+def is_missing(batch: Batch, file: File, place: int, text: str | None, *, quoted: bool) -> bool:
+    """Nothing, a declared null without quotes, or an empty text where no text can be."""
+    if text is None or (text in batch.nulls and not is_quoted(file.dialect, text, quoted=quoted)):
+        return True
+    return text == "" and not batch.kinds[place].startswith(("STRING", "VARCHAR"))
 
 
 def found_files(outcome: Outcome) -> dict[str, tuple[str, int, int]]:
