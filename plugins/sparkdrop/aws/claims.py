@@ -7,8 +7,9 @@ from datetime import datetime
 from sparkdrop.aws.invocation_claims import InvocationSource, open_invocation_batch
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
-from sparkdrop.aws.records import BatchHead, RunKey
+from sparkdrop.aws.records import BatchHead, RunKey, UploadOutcome
 from sparkdrop.core.batch import BatchLimits, BatchPlan, InboxEntry, plan_batch
+from sparkdrop.core.uploads import EMPTY, UploadState
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,27 @@ def claim_batch(
         head = head or _open_planned(ledger, run, plan)
     if head.state is BatchState.EMPTY:
         return Claim(None)
-    entries = ledger.claim_entries(head, ledger.read_batch_entries(head))
+    claimed = ledger.claim_entries(head, ledger.read_batch_entries(head))
+    entries = end_without_spark(ledger, head, claimed)
     more = ledger.is_waiting(run.pipeline, invoked_only=invoked_only)
     return Claim(head if entries else None, tuple(entries), more)
+
+
+def end_without_spark(ledger: Ledger, head: BatchHead, claimed: Sequence[InboxEntry]) -> list[InboxEntry]:
+    """End what no job has to look at; the answer is what is left. A batch of nothing else is over."""
+    ended = [
+        UploadOutcome(entry, UploadState.QUARANTINED, {"reason": EMPTY})
+        for entry in claimed
+        if not entry.arrival.bytes
+    ]
+    if not ended:
+        return list(claimed)
+    ledger.settle(head, ended)
+    left = [entry for entry in claimed if entry.arrival.bytes]
+    if not left:
+        ends = ledger.count_ends(head, ended) if head.invocation_id else {}
+        ledger.close_batch(head.batch_id, BatchState.EMPTY, ends)
+    return left
 
 
 def _open_planned(ledger: Ledger, run: RunKey, plan: BatchPlan) -> BatchHead:

@@ -30,7 +30,7 @@ class Settlement:
 
     Attributes:
         states: how many uploads ended in each state; none, where the batch was settled before.
-        output: the URI of the result; None after a failure.
+        output: the URI of the result; None after a failure, and where nothing was written.
         report: the job's report, where it left one.
         reason: why it failed; None where it went well.
     """
@@ -119,7 +119,8 @@ class BatchSettler:
             for entry in self._ledger.read_batch_entries(head)
         ]
         states = self._write(head, outcomes, BatchState.SUCCEEDED)
-        return Settlement(states, output=places.output, report=report)
+        written = places.output if _has_output(outcomes, report) else None
+        return Settlement(states, output=written, report=report)
 
     def _write(
         self,
@@ -132,6 +133,12 @@ class BatchSettler:
         ends = self._ledger.count_ends(head, outcomes) if head.invocation_id else {}
         self._ledger.close_batch(head.batch_id, state, ends, log_excerpt)
         return Counter(outcome.state for outcome in moved)
+
+
+def _has_output(outcomes: Sequence[UploadOutcome], report: BatchReport | None) -> bool:
+    """Whether the batch wrote anything: a report tells, and without one every good batch has."""
+    has_rows = report is None or report.rows_out > 0
+    return has_rows and any(outcome.state is UploadState.SUCCEEDED for outcome in outcomes)
 
 
 def _follow_report(entry: InboxEntry, file: FileReport | None, places: BatchPlaces) -> UploadOutcome:

@@ -123,17 +123,19 @@ class Storage:
         request: Any = {"Bucket": bucket, "Prefix": prefix} | ({"KeyMarker": after} if after else {})
         for page in self.client.get_paginator("list_object_versions").paginate(**request):
             for version in page.get("Versions", []):
-                is_folder = version["Key"].endswith("/") and version["Size"] == 0
-                # the marker itself is left out here as well: whether it counts differs among S3's likes
-                if version["IsLatest"] and not is_folder and version["Key"] > (after or ""):
-                    yield Arrival(
-                        bucket=bucket,
-                        key=version["Key"],
-                        version_id=_real_version(version["VersionId"]),
-                        etag=version["ETag"].strip('"'),
-                        bytes=version["Size"],
-                        arrived_at=version["LastModified"],
-                    )
+                # the key to start after is left out here as well: whether it counts differs among S3's likes
+                if not version["IsLatest"] or version["Key"] <= (after or ""):
+                    continue
+                arrival = Arrival(
+                    bucket=bucket,
+                    key=version["Key"],
+                    version_id=_real_version(version["VersionId"]),
+                    etag=version["ETag"].strip('"'),
+                    bytes=version["Size"],
+                    arrived_at=version["LastModified"],
+                )
+                if not arrival.is_marker:
+                    yield arrival
 
     def read_arrival(self, bucket: str, key: str) -> Arrival | None:
         """Read what S3 knows of an object, or None where there is none."""

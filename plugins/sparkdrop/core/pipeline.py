@@ -47,6 +47,10 @@ class ArrivalSettings(Model):
     """The bucket, where it is not the uploads bucket."""
     poll_interval: PollInterval = timedelta(seconds=60)
     """How often `mode: sensor` looks (whole seconds)."""
+    hidden: Literal["skip", "take"] = "skip"
+    """What becomes of keys with a folder or name that begins with `_` or `.`: others' unfinished files."""
+    same_content: Literal["process", "skip"] = "skip"
+    """What becomes of a new version of a key that holds the same content as the one that succeeded last."""
 
 
 class BatchSettings(Model):
