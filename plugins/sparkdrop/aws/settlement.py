@@ -11,6 +11,7 @@ from sparkdrop.aws.emr import LIVE_STEP_STATES, Emr
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import BatchHead, UploadOutcome
+from sparkdrop.aws.same_content import note_contents
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.deployment import Deployment
@@ -130,6 +131,8 @@ class BatchSettler:
         log_excerpt: str | None = None,
     ) -> Counter[UploadState]:
         moved = self._ledger.settle(head, outcomes)
+        succeeded = (outcome.entry for outcome in moved if outcome.state is UploadState.SUCCEEDED)
+        note_contents(self._ledger, head.pipeline, succeeded)
         ends = self._ledger.count_ends(head, outcomes) if head.invocation_id else {}
         self._ledger.close_batch(head.batch_id, state, ends, log_excerpt)
         return Counter(outcome.state for outcome in moved)

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,12 @@ class Storage:
                 )
                 if not arrival.is_marker:
                     yield arrival
+
+    def find_deletion(self, bucket: str, key: str) -> datetime | None:
+        """Say since when an object is gone; None where it is there, or the bucket keeps no versions."""
+        answer = self.client.list_object_versions(Bucket=bucket, Prefix=key)
+        markers = answer.get("DeleteMarkers", [])
+        return next((one["LastModified"] for one in markers if one["Key"] == key and one["IsLatest"]), None)
 
     def read_arrival(self, bucket: str, key: str) -> Arrival | None:
         """Read what S3 knows of an object, or None where there is none."""

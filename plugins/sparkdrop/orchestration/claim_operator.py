@@ -12,6 +12,7 @@ from sparkdrop.aws.intake import select_again
 from sparkdrop.aws.invocation_claims import InvocationSource
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import RunKey
+from sparkdrop.aws.same_content import ContentCheck
 from sparkdrop.aws.storage import Storage, split_uri
 from sparkdrop.core.batch import BatchLimits, InboxEntry, make_batch_id
 from sparkdrop.core.emr_request import ManifestFile, build_manifest, locate_batch
@@ -84,6 +85,7 @@ class ClaimBatchOperator(BaseOperator):
         )
         batch = self.pipeline.batch
         limits = BatchLimits(batch.max_files, batch.max_bytes, batch.max_wait)
+        skips = self.pipeline.arrival.same_content == "skip"
         if not is_chosen_by_hand(context):
             return claim_batch(
                 services.ledger,
@@ -91,6 +93,7 @@ class ClaimBatchOperator(BaseOperator):
                 limits,
                 invocations=InvocationSource(services.storage, Routes(services.deployment).route),
                 invoked_only=invoked_only,
+                contents=ContentCheck(services.ledger, services.storage, run.pipeline) if skips else None,
             )
         keys, prefix = context["params"].get("keys") or [], context["params"].get("prefix")
         return claim_batch(services.ledger, run, limits, choose=lambda: self._choose(services, keys, prefix))

@@ -14,8 +14,8 @@ from sparkdrop.orchestration.services import get_services
 class PublishOperator(BaseOperator):
     """Checks the job's report, settles every upload of the batch, and emits the output's asset.
 
-    It runs after a failure too: then it finds the reason, and the run fails with it. A batch that wrote nothing
-    (all of its files are quarantined) ends it as skipped: its uploads are settled, and there is no output.
+    It runs after a failure too: then it finds the reason, and the run fails with it. A batch that wrote
+    nothing (all of its files are quarantined) ends it as skipped: its uploads are settled.
 
     Args:
         pipeline: whose batch it is.
