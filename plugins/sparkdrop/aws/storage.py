@@ -145,11 +145,11 @@ class Storage:
         return next((one["LastModified"] for one in markers if one["Key"] == key and one["IsLatest"]), None)
 
     def read_arrival(self, bucket: str, key: str) -> Arrival | None:
-        """Read what S3 knows of an object, or None where there is none."""
+        """Read what S3 knows of an object, or None where there is none, or merely a folder's marker."""
         head = self._head(bucket, key)
         if head is None:
             return None
-        return Arrival(
+        arrival = Arrival(
             bucket=bucket,
             key=key,
             version_id=_real_version(head.get("VersionId")),
@@ -157,6 +157,7 @@ class Storage:
             bytes=head["ContentLength"],
             arrived_at=head["LastModified"],
         )
+        return None if arrival.is_marker else arrival
 
     def _head(self, bucket: str, key: str) -> Any:  # noqa: ANN401 - the shape is boto3's, or None
         try:
