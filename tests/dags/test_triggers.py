@@ -380,8 +380,13 @@ async def test_the_sensors_trigger_fires_when_something_new_is_there(system, mon
         (
             ArrivalSensorTrigger("airports", "partner", ["a/*.csv"], 9.0),
             "sparkdrop.orchestration.arrival_sensor.ArrivalSensorTrigger",
-            {"pipeline": "airports", "bucket": "partner", "patterns": ["a/*.csv"], "poke_interval": 9.0}
-            | {"hidden": "skip"},
+            {
+                "pipeline": "airports",
+                "bucket": "partner",
+                "patterns": ["a/*.csv"],
+                "poke_interval": 9.0,
+                "hidden": "skip",
+            },
         ),
         (
             StepTrigger("j-1", ["s-1"], waiter_delay=15, waiter_max_attempts=9, aws_conn_id=None),
