@@ -11,6 +11,8 @@ batch that is not over ``open``                          ``<batch_id>``
 invocation             ``invocation#<invocation_id>``    ``invocation``
 invocation's batch     ``invocation#<invocation_id>``    ``batch#<batch_id>``
 invocation that waits  ``invocations#<pipeline>``        ``<turn>``
+rest of a schedule     ``rest#<pipeline>``               ``rest``
+what succeeded         ``content#<pipeline>#<hash>``     ``newest``
 link                   ``link#<link's id>``              ``link``
 what landed of it      ``link#<link's id>``              ``object#<hash>``
 caller's link          ``links#<caller>``                ``<link's id>``
@@ -163,6 +165,17 @@ def invocation_batch_key(invocation_id: str, batch_id: str) -> dict[str, str]:
 def turn_key(pipeline: str, turn: str) -> dict[str, str]:
     """The key of the marker that an invocation of a pipeline waits to be taken up, or taken up further."""
     return {"pk": f"invocations#{pipeline}", "sk": turn}
+
+
+def rest_key(pipeline: str) -> dict[str, str]:
+    """The key of the note that a schedule's run left some of what landed, and that the next run takes it."""
+    return {"pk": f"rest#{pipeline}", "sk": "rest"}
+
+
+def content_key(pipeline: str, *what: str) -> dict[str, str]:
+    """The key of the note of what succeeded last at a place, or with a content."""
+    digest = hashlib.sha256("\0".join(what).encode()).hexdigest()[:32]
+    return {"pk": f"content#{pipeline}#{digest}", "sk": "newest"}
 
 
 def link_key(link_id: str) -> dict[str, str]:

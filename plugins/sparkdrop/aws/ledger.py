@@ -80,8 +80,10 @@ class Ledger(Inbox):
         return claimable
 
     def is_waiting(self, pipeline: str, *, invoked_only: bool = False) -> bool:
-        """Whether an invocation waits, or anything in the inbox is due."""
-        return self.invocations.is_waiting(pipeline) or self.holds(pipeline, invoked_only=invoked_only)
+        """Whether an invocation waits, or anything due that a run without a schedule takes, or with one."""
+        if self.invocations.is_waiting(pipeline):
+            return True
+        return self.holds(pipeline, invoked_only=invoked_only and not self.owes_rest(pipeline))
 
     # batches
 

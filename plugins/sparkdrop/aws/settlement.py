@@ -11,6 +11,7 @@ from sparkdrop.aws.emr import LIVE_STEP_STATES, Emr
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import BatchHead, UploadOutcome
+from sparkdrop.aws.same_content import note_contents
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.deployment import Deployment
@@ -30,7 +31,7 @@ class Settlement:
 
     Attributes:
         states: how many uploads ended in each state; none, where the batch was settled before.
-        output: the URI of the result; None after a failure.
+        output: the URI of the result; None after a failure, and where nothing was written.
         report: the job's report, where it left one.
         reason: why it failed; None where it went well.
     """
@@ -119,7 +120,8 @@ class BatchSettler:
             for entry in self._ledger.read_batch_entries(head)
         ]
         states = self._write(head, outcomes, BatchState.SUCCEEDED)
-        return Settlement(states, output=places.output, report=report)
+        written = places.output if _has_output(outcomes, report) else None
+        return Settlement(states, output=written, report=report)
 
     def _write(
         self,
@@ -129,9 +131,17 @@ class BatchSettler:
         log_excerpt: str | None = None,
     ) -> Counter[UploadState]:
         moved = self._ledger.settle(head, outcomes)
+        succeeded = (outcome.entry for outcome in moved if outcome.state is UploadState.SUCCEEDED)
+        note_contents(self._ledger, head.pipeline, succeeded)
         ends = self._ledger.count_ends(head, outcomes) if head.invocation_id else {}
         self._ledger.close_batch(head.batch_id, state, ends, log_excerpt)
         return Counter(outcome.state for outcome in moved)
+
+
+def _has_output(outcomes: Sequence[UploadOutcome], report: BatchReport | None) -> bool:
+    """Whether the batch wrote anything: a report tells, and without one every good batch has."""
+    has_rows = report is None or report.rows_out > 0
+    return has_rows and any(outcome.state is UploadState.SUCCEEDED for outcome in outcomes)
 
 
 def _follow_report(entry: InboxEntry, file: FileReport | None, places: BatchPlaces) -> UploadOutcome:

@@ -1,17 +1,12 @@
 """The assets by which pipelines are woken, and by which they tell that data is there."""
 
 from airflow.sdk import Asset, AssetAlias, AssetWatcher
-from pydantic import JsonValue
 
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.orchestration.arrival_trigger import ArrivalTrigger
 
 WAKE_ALIAS = AssetAlias(name="sparkdrop_wake")
 """The outlet of tasks that wake a pipeline only when they find something for it."""
-
-
-TAKES_ALL: dict[str, JsonValue] = {"takes_all": True}
-"""The extra of a wake-up after which a pipeline of `mode: none` takes what merely landed, too."""
 
 
 def build_inbox_asset(name: str) -> Asset:
