@@ -94,6 +94,8 @@ class Job(Model):
     """Arguments after `--manifest`."""
     spark: dict[str, Text] = Field(default_factory=dict)
     """Spark settings, each one a `--conf`."""
+    timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(hours=2)
+    """The longest that a batch's step may run; then it is cancelled and the batch has failed."""
 
     @field_validator("spark")
     @classmethod

@@ -10,6 +10,12 @@ WAKE_ALIAS = AssetAlias(name="sparkdrop_wake")
 """The outlet of tasks that wake a pipeline only when they find something for it."""
 
 
+SLOW_BATCHES = Asset(name="sparkdrop_slow_batches", uri="sparkdrop://slow-batches")
+"""Its events tell of batches that take far longer than their pipeline's usual: a DAG that alerts follows."""
+
+SLOW_ALIAS = AssetAlias(name="sparkdrop_slow")
+"""The outlet of the sweep that tells so only when there is such a batch."""
+
 TAKES_ALL: dict[str, JsonValue] = {"takes_all": True}
 """The extra of a wake-up after which a pipeline of `mode: none` takes what merely landed, too."""
 
