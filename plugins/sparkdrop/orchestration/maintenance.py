@@ -1,9 +1,9 @@
 """What no event wakes, and what nobody ended: found and mended.
 
 It runs every few minutes, and at once where the triggerer sees that it is needed
-(`sparkdrop.orchestration.trouble_trigger`). *sweep* routes objects that a new pipeline matches, settles batches
-whose run is dead, cancels steps whose time is over, and wakes pipelines whose inbox is not empty; *reap*
-terminates job flows that no living run uses; *reconcile*, in a DAG of its own that runs once an hour, records
+(`sparkdrop.orchestration.trouble_trigger`). *sweep* routes objects that a new pipeline matches, settles
+batches whose run is dead, cancels steps whose time is over, and wakes pipelines whose inbox is not empty;
+*reap* terminates job flows that no living run uses; *reconcile*, in a DAG of its own that runs once an hour, records
 objects that no event told of.
 """
 
@@ -19,6 +19,7 @@ from airflow.sdk import (
     CronTriggerTimetable,
 )
 from airflow.sdk.types import RuntimeTaskInstanceProtocol
+from pydantic import JsonValue  # noqa: TC002 - as everywhere here
 
 from sparkdrop.aws.intake import route_again
 from sparkdrop.aws.items import BatchState, format_time
@@ -99,7 +100,7 @@ class SweepOperator(BaseOperator):
         if usual is None or head.announced_at is None:
             return
         get_services().ledger.note_slow(head.batch_id)
-        facts = {
+        facts: dict[str, JsonValue] = {
             "batch_id": head.batch_id,
             "pipeline": head.pipeline,
             "run_id": head.run_id,
