@@ -3,8 +3,8 @@
 It runs every few minutes, and at once where the triggerer sees that it is needed
 (`sparkdrop.orchestration.trouble_trigger`). *sweep* routes objects that a new pipeline matches, settles
 batches whose run is dead, cancels steps whose time is over, and wakes pipelines whose inbox is not empty;
-*reap* terminates job flows that no living run uses; *reconcile*, in a DAG of its own that runs once an hour, records
-objects that no event told of.
+*reap* terminates job flows that no living run uses; *reconcile*, in a DAG of its own that runs once an hour,
+records objects that no event told of.
 """
 
 from datetime import UTC, datetime, timedelta
