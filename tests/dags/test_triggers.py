@@ -24,11 +24,22 @@ from sparkdrop.orchestration.arrival_sensor import ArrivalSensorTrigger
 from sparkdrop.orchestration.arrival_trigger import ArrivalTrigger
 from sparkdrop.orchestration.services import get_deployment, get_services
 from sparkdrop.orchestration.step_trigger import StepTrigger
+from sparkdrop.orchestration.trouble_trigger import TroubleTrigger
 
 from .conftest import create_resources
 
 IS_WAITING = arrival_trigger._is_waiting
 DEADLINE_SECONDS = 30
+STEP = {
+    "job_flow_id": "j-1",
+    "step_ids": ["s-1"],
+    "waiter_delay": 15,
+    "waiter_max_attempts": 9,
+    "aws_conn_id": None,
+    "batch_id": "B1",
+    "timeout_seconds": 7200.0,
+    "owns_job_flow": True,
+}
 
 
 class Airflow:
@@ -389,18 +400,13 @@ async def test_the_sensors_trigger_fires_when_something_new_is_there(system, mon
             },
         ),
         (
-            StepTrigger("j-1", ["s-1"], waiter_delay=15, waiter_max_attempts=9, aws_conn_id=None),
+            StepTrigger(**STEP),
             "sparkdrop.orchestration.step_trigger.StepTrigger",
-            {
-                "job_flow_id": "j-1",
-                "step_ids": ["s-1"],
-                "waiter_delay": 15,
-                "waiter_max_attempts": 9,
-                "aws_conn_id": None,
-            },
+            STEP,
         ),
+        (TroubleTrigger(), "sparkdrop.orchestration.trouble_trigger.TroubleTrigger", {}),
     ],
-    ids=["arrival", "invocation", "sensor", "step"],
+    ids=["arrival", "invocation", "sensor", "step", "trouble"],
 )
 def test_a_trigger_is_stored_by_its_class_and_arguments(trigger, path, arguments):
     assert trigger.serialize() == (path, arguments)

@@ -86,17 +86,21 @@ class Inbox:
         )
 
     def read_inbox(self, pipeline: str, limit: int, *, invoked_only: bool = False) -> list[InboxEntry]:
-        """Read what waits and is due, oldest first: at least `limit` entries where there are as many.
+        """Read what waits and is due, in its turn: at least `limit` entries where there are as many.
 
         Args:
             pipeline: whose inbox.
             limit: how many.
             invoked_only: leave out what merely landed.
         """
-        shards = (
-            self._read_shard(partition, limit, invoked_only) for partition in inbox_partitions(pipeline)
-        )
-        return sorted((entry for shard in shards for entry in shard), key=lambda entry: entry.upload_id)
+        found = [
+            entry
+            for partition in inbox_partitions(pipeline)
+            # a large group that waits for its turn shall not hide what has landed since
+            for where in ("attribute_not_exists(group_id)", "attribute_exists(group_id)")
+            for entry in self._read_shard(partition, limit, invoked_only=invoked_only, where=where)
+        ]
+        return sorted(found, key=lambda entry: entry.turn)
 
     def find_unrecorded(self, pipeline: str, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
         """Find those of these entries that do not wait in the inbox already."""
@@ -104,12 +108,16 @@ class Inbox:
         known = {item["sk"] for item in self.table.batch_get(keys)}
         return [entry for entry, key in zip(entries, keys, strict=True) if key["sk"] not in known]
 
-    def _read_shard(self, partition: str, limit: int, invoked_only: bool) -> list[InboxEntry]:  # noqa: FBT001 - a private helper
+    def _read_shard(
+        self, partition: str, limit: int, *, invoked_only: bool, where: str = ""
+    ) -> list[InboxEntry]:
         found: list[InboxEntry] = []
-        due = "(attribute_not_exists(not_before) OR not_before <= :now)"
+        conditions = ["(attribute_not_exists(not_before) OR not_before <= :now)", where]
+        if invoked_only:
+            conditions.append("attribute_exists(invocation_id)")
         pages = self.table.query_pages(
             partition,
-            where=f"{due} AND attribute_exists(invocation_id)" if invoked_only else due,
+            where=" AND ".join(filter(None, conditions)),
             values={":now": self.now().timestamp()},
             page=max(limit, 25),
         )
@@ -136,4 +144,4 @@ class Inbox:
     def holds(self, pipeline: str, *, invoked_only: bool = False) -> bool:
         """Whether anything is due in a pipeline's inbox."""
         partitions = inbox_partitions(pipeline)
-        return any(self._read_shard(partition, 1, invoked_only) for partition in partitions)
+        return any(self._read_shard(partition, 1, invoked_only=invoked_only) for partition in partitions)

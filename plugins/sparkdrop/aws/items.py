@@ -8,6 +8,8 @@ upload                 ``upload#<identity>``             ``upload``
 batch, its head        ``batch#<batch_id>``              ``batch``
 batch, its uploads     ``batch#<batch_id>``              ``chunk#<number>``
 batch that is not over ``open``                          ``<batch_id>``
+search for a bad file  ``bisection#<batch_id>``          ``bisection``
+a pipeline's pace      ``pace#<pipeline>``               ``pace``
 invocation             ``invocation#<invocation_id>``    ``invocation``
 invocation's batch     ``invocation#<invocation_id>``    ``batch#<batch_id>``
 invocation that waits  ``invocations#<pipeline>``        ``<turn>``
@@ -152,6 +154,16 @@ def open_batch_key(batch_id: str) -> dict[str, str]:
     return {"pk": "open", "sk": batch_id}
 
 
+def bisection_key(batch_id: str) -> dict[str, str]:
+    """The key of the search for the files that fail a batch."""
+    return {"pk": f"bisection#{batch_id}", "sk": "bisection"}
+
+
+def pace_key(pipeline: str) -> dict[str, str]:
+    """The key of how long a pipeline's last batches took."""
+    return {"pk": f"pace#{pipeline}", "sk": "pace"}
+
+
 def invocation_key(invocation_id: str) -> dict[str, str]:
     """An invocation's key."""
     return {"pk": f"invocation#{invocation_id}", "sk": "invocation"}
@@ -237,7 +249,12 @@ def build_upload_facts(pipeline: str, entry: InboxEntry) -> Item:
         "bytes": arrival.bytes,
         "attempt": entry.attempt,
     }
-    return facts | {"invocation_id": entry.invocation_id} if entry.invocation_id else facts
+    rare = {
+        "invocation_id": entry.invocation_id,
+        "group_id": entry.group_id,
+        "uncounted": entry.uncounted,
+    }
+    return facts | {name: value for name, value in rare.items() if value}
 
 
 def parse_entry(item: Item) -> InboxEntry:
@@ -256,6 +273,8 @@ def parse_entry(item: Item) -> InboxEntry:
         attempt=item["attempt"],
         not_before=datetime.fromtimestamp(not_before, UTC) if not_before is not None else None,
         invocation_id=item.get("invocation_id"),
+        group_id=item.get("group_id"),
+        uncounted=item.get("uncounted", 0),
     )
 
 

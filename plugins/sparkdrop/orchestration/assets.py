@@ -9,6 +9,12 @@ WAKE_ALIAS = AssetAlias(name="sparkdrop_wake")
 """The outlet of tasks that wake a pipeline only when they find something for it."""
 
 
+SLOW_BATCHES = Asset(name="sparkdrop_slow_batches", uri="sparkdrop://slow-batches")
+"""Its events tell of batches that take far longer than their pipeline's usual: a DAG that alerts follows."""
+
+SLOW_ALIAS = AssetAlias(name="sparkdrop_slow")
+"""The outlet of the sweep that tells so only when there is such a batch."""
+
 def build_inbox_asset(name: str) -> Asset:
     """The asset of a pipeline's inbox: its events mean "look", they say nothing of what is there."""
     return Asset(name=f"{name}_inbox", uri=f"sparkdrop://inbox/{name}")
