@@ -1,0 +1,28 @@
+"""The short form of `make faults`: one schedule, always the same, on the system of these tests."""
+
+import pytest
+
+from tests.e2e.api import ApiUser
+from tests.e2e.system import System
+from tests.faults.drawing import Kind, draw_schedule
+from tests.faults.suite import check_schedule
+
+pytestmark = pytest.mark.e2e
+SEED = 20_261_128
+FAULTS = (
+    (Kind.KILL, "spark"),
+    (Kind.LOST_ANSWER, "RunJobFlow"),
+    (Kind.OUTAGE, "dynamodb"),
+    (Kind.TWICE, ""),
+    (Kind.MARK_FAILED, ""),
+)
+
+
+def test_a_schedule_of_faults_breaks_no_promise(system: System, demo: ApiUser) -> None:
+    schedule = draw_schedule(SEED, faults=len(FAULTS), only=FAULTS)
+
+    # time is not a promise here: a machine with other tests to run is slow, not wrong
+    record = check_schedule(system, demo, schedule, bound_seconds=240, goal_seconds=240)
+
+    assert not record.findings, "\n".join(record.findings)
+    assert record.lines["all"].count >= 3, "faults that met nothing prove nothing"
