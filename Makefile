@@ -103,6 +103,10 @@ doctor: $(INSTALLED) $(CDK_CLI) ## say what is there to deploy with, and what is
 bench: $(INSTALLED) spark ## measure, beside a stock DAG
 	$(BIN)/python -m bench $(ARGS)
 
+.PHONY: faults
+faults: $(INSTALLED) spark web ## break things at random and check every promise: ARGS="--schedules 100 --seed 1"
+	$(BIN)/python -m tests.faults $(ARGS)
+
 .PHONY: docs
 docs: $(INSTALLED) ## write what is generated: the pipeline files' schema, the settings' reference, EMR's table
 	$(BIN)/python -m sparkdrop.configs include/emr_configs/schema.json

@@ -1,7 +1,7 @@
 """``python -m tests.faults``: schedules of faults, one after the other, on a local system of their own.
 
 Exit code 1 when a promise was broken. Each schedule's result is a line of the results file; a run that is to
-go on names it with --resume, and one schedule is repeated by its seed: ``--schedules 1 --seed N``.
+go on says --resume, and one schedule is repeated by its seed: ``--schedules 1 --seed N``.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from tests.e2e.api import ApiUser
 from tests.e2e.starting import REPOSITORY, start_system
 from tests.e2e.system import System
 from tests.faults.drawing import draw_schedule
-from tests.faults.suite import GOAL_SECONDS, check_schedule
+from tests.faults.suite import GOAL_SECONDS, check_schedule, create_onlooker
 from tests.faults.table import Record, format_table
 from tests.leftovers import guard_this_run
 
@@ -64,7 +64,7 @@ def _start() -> Iterator[tuple[System, ApiUser]]:
     home = Path(tempfile.mkdtemp(prefix="sparkdrop-faults-"))
     try:
         with start_system(home) as system:
-            yield system, ApiUser(system, system["API_TOKEN"])
+            yield system, create_onlooker(system)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -77,7 +77,9 @@ def _load(file: Path) -> list[Record]:
 def _keep(file: Path, record: Record) -> None:
     with file.open("a", encoding="utf-8") as out:
         out.write(json.dumps(record.as_json()) + "\n")
-    sys.stdout.write(f"seed {record.seed}: {record.uploads} uploads, {record.seconds:.0f} s\n")
+    sys.stdout.write(
+        f"seed {record.seed}: {record.faults} faults, {record.uploads} uploads, {record.seconds:.0f} s\n"
+    )
     sys.stdout.writelines(f"  {finding}\n" for finding in record.findings)
     sys.stdout.flush()
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.faults.dropping import Dropped
 
 LATE_SECONDS = 10
+JOB_TIMEOUT_SECONDS = 90
+"""`job.timeout` of the pipelines."""
 _EMR_FAULTS = "/_emr/faults"
 # EMR says no to most calls, and boto3 gives up on some
 _THROTTLED = 0.7
@@ -89,7 +91,9 @@ class Injurer:
         """Do it, all of it: what lasts is over when this returns."""
         began = time.time()
         struck = self._ways[injury.kind](injury)
-        return Injured(injury, began, time.time(), struck)
+        # a step that hangs is over when its time is
+        over = time.time() + (JOB_TIMEOUT_SECONDS if injury.kind is Kind.HANG else 0)
+        return Injured(injury, began, over, struck)
 
     def heal(self) -> None:
         """Take back whatever an interrupted fault may have left."""

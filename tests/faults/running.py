@@ -59,7 +59,7 @@ def run_schedule(
     finally:
         pool.shutdown(cancel_futures=True)
         injurer.heal()
-    _await_clusters(system, began, orphan_seconds)
+    _await_clusters(system, dropped, began, orphan_seconds)
     return Outcome(schedule, dropped, injured, injurer.garbage, began, time.time())
 
 
@@ -109,7 +109,8 @@ def _observe(system: System, dropped: list[Dropped]) -> None:
             one.ended, one.state = time.time(), upload["state"]
 
 
-def _await_clusters(system: System, began: float, seconds: float) -> None:
+def _await_clusters(system: System, dropped: list[Dropped], began: float, seconds: float) -> None:
     deadline = time.time() + seconds
     while find_live_clusters(system, began) and time.time() < deadline:
         time.sleep(_LOOK_SECONDS)
+        _observe(system, dropped)

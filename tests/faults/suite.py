@@ -1,6 +1,6 @@
 """One schedule from its draw to its record."""
 
-from tests.e2e.api import ApiUser
+from tests.e2e.api import ApiUser, create_user
 from tests.e2e.system import System
 from tests.faults.drawing import Schedule
 from tests.faults.facts import read_facts, take_dead_letters
@@ -10,6 +10,14 @@ from tests.faults.verdict import judge
 
 GOAL_SECONDS = 60.0
 """What was dropped during a fault ends within this time of the fault's end, a step's own time aside."""
+
+
+_VIEWERS = "fault-onlookers"
+
+
+def create_onlooker(system: System) -> ApiUser:
+    """Make somebody to whom the API tells of every upload of the fault pipelines."""
+    return create_user(system, "onlooker", _VIEWERS)
 
 
 def check_schedule(

@@ -35,9 +35,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One schedule's result: JSON by `as_json`, and back by `Record.load`."""
+    """One schedule's result, which seed and number of faults draw again; `as_json` and `load` keep it."""
 
     seed: int
+    faults: int
     seconds: float
     uploads: int
     findings: list[str]
@@ -77,6 +78,7 @@ def build_record(outcome: Outcome, facts: Facts, findings: Sequence[Finding]) ->
     ]
     return Record(
         seed=outcome.schedule.seed,
+        faults=len(outcome.schedule.injuries),
         seconds=round(outcome.finished - outcome.began, 1),
         uploads=len(outcome.dropped),
         findings=[f"{one.broken}: {one.what}" for one in findings],

@@ -13,8 +13,8 @@ from sparkdrop_local.system import load_system
 
 CHANCE_SECONDS = 25.0
 _LOOK_SECONDS = 0.1
-# what Airflow and the JVM call themselves
-_TASK, _JVM = "airflow task runner", "java"
+# what they call themselves: the executor's workers, which are no tasks, add a word to Airflow's name
+_TASK, _EXECUTOR, _JVM = "airflow worker -- ", "LocalExecutor", "java"
 T = TypeVar("T")
 
 
@@ -29,7 +29,7 @@ def await_chance(look: Callable[[], T | None]) -> T | None:
 def find_victims(home: Path, target: str) -> list[psutil.Process]:
     """Find what runs now."""
     if target == "task":
-        return [one for one in _find_members(home, "scheduler") if _describe(one).startswith(_TASK)][:1]
+        return [one for one in _find_members(home, "scheduler") if is_task(_describe(one))][:1]
     if target == "spark":
         return [one for one in _find_members(home, "aws") if _get_name(one) == _JVM][:1]
     return _find_members(home, target)
@@ -61,6 +61,11 @@ def _send(victims: list[psutil.Process], number: signal.Signals) -> None:
             victim.send_signal(number)
         except psutil.NoSuchProcess:
             continue
+
+
+def is_task(title: str) -> bool:
+    """Whether a process of this title runs a task."""
+    return title.startswith(_TASK) and _EXECUTOR not in title
 
 
 def _describe(process: psutil.Process) -> str:
