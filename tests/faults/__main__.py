@@ -45,16 +45,15 @@ def main() -> int:
     seeds = [seed for seed in range(options.seed, options.seed + options.schedules) if seed not in done]
     while seeds:
         with _start() as (system, user):
-            is_whole = True
-            while seeds and is_whole:
+            is_usable = True
+            while seeds and is_usable:
                 schedule = draw_schedule(seeds.pop(0), faults=options.faults)
                 record = check_schedule(
                     system, user, schedule, bound_seconds=options.bound, goal_seconds=options.goal
                 )
                 records.append(record)
                 _keep(options.results, record)
-                # what is still broken would be the next one's fault
-                is_whole = not record.findings
+                is_usable = record.is_over
     sys.stdout.write(f"\n{format_table(records)}\n")
     return 1 if any(record.findings for record in records) else 0
 

@@ -44,6 +44,11 @@ class Record:
     findings: list[str]
     lines: dict[str, Line]
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it goes on, which the next schedule would have to live with."""
+        return not any(finding.startswith((Broken.LOST, Broken.ORPHAN)) for finding in self.findings)
+
     def as_json(self) -> dict[str, Any]:
         """Give it as plain values."""
         return asdict(self)

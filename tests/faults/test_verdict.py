@@ -155,6 +155,8 @@ def test_a_record_is_the_same_after_it_was_kept_and_its_table_tells_of_every_fau
     record = build_record(outcome, facts, judge(outcome, facts, goal_seconds=60))
 
     assert Record.load(record.as_json()) == record
+    assert not record.is_over
+    assert replace(record, findings=["late: it was late"]).is_over
 
     head, kill, total = format_table([record, record]).splitlines()
     figures = ["2", "0", "2", "0", "0", "0", "0", "20.0", "20.0"]
