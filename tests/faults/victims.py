@@ -11,7 +11,7 @@ import psutil
 from sparkdrop_local.processes import find, find_family
 from sparkdrop_local.system import load_system
 
-CHANCE_SECONDS = 25.0
+CHANCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 # what they call themselves: the executor's workers, which are no tasks, add a word to Airflow's name
 _TASK, _EXECUTOR, _JVM = "airflow worker -- ", "LocalExecutor", "java"
