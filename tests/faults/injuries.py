@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.faults.dropping import Dropped
 
 LATE_SECONDS = 10
-JOB_TIMEOUT_SECONDS = 90
+JOB_TIMEOUT_SECONDS = 120
 """`job.timeout` of the pipelines."""
 _EMR_FAULTS = "/_emr/faults"
 # EMR says no to most calls, and boto3 gives up on some

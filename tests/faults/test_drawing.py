@@ -1,11 +1,14 @@
 """Schedules are drawn: the same seed gives the same one, and each is one that can be run."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.faults.drawing import FAULTS, LASTING, PIPELINES, Kind, draw_schedule
 from tests.faults.dropping import build_body, build_rows
+from tests.faults.injuries import JOB_TIMEOUT_SECONDS
 
 SEEDS = range(200)
 
@@ -46,6 +49,13 @@ def test_no_two_uploads_have_a_row_in_common() -> None:
     rows = [row for drop in drops for row in build_rows(3, drop)]
 
     assert len(rows) == len(set(rows)) > 0
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_pipeline_s_job_ends_when_a_hanging_step_is_said_to(name: str) -> None:
+    text = (Path(__file__).parent / "pipelines" / f"{name}.yaml").read_text(encoding="utf-8")
+
+    assert yaml.safe_load(text)["job"]["timeout"] == f"{JOB_TIMEOUT_SECONDS}s"
 
 
 def test_a_file_holds_its_rows_and_its_bad_ones() -> None:
