@@ -111,7 +111,9 @@ def commit(spark: SparkContext, store: Store, manifest: Manifest, result: Result
     ):
         kept = sum(item.rows for item in written)
         if read != kept:
-            raise IngestError(f"{read} {what} were read, but {kept} were written; the output is not to be trusted.")
+            raise IngestError(
+                f"{read} {what} were read, but {kept} were written; the output is not to be trusted."
+            )
     files = gather(spark, store, manifest, result.written) if result.staged else result.written
     for uri, written in ((manifest.output.uri, files), (manifest.rejects_uri, result.rejects)):
         store.delete_prefix(uri + "/")

@@ -26,7 +26,6 @@ from ingest_parts.text_shapes import (
 from ingest_parts.text_values import NULL, Judge, judge_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from ingest_parts.dialect import Rules
 
@@ -49,7 +48,9 @@ class Target:
     inferred: bool = False
 
 
-def cast_text(values: pa.Array, target: Target, rules: Rules, quoted: np.ndarray | None = None) -> tuple[pa.Array, Bad]:
+def cast_text(
+    values: pa.Array, target: Target, rules: Rules, quoted: np.ndarray | None = None
+) -> tuple[pa.Array, Bad]:
     """Convert a column of text.
 
     Args:

@@ -15,7 +15,15 @@ import pyarrow as pa
 from ingest_parts.faults import Unreadable
 
 ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
-_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid, OSError)
+_DAMAGE = (
+    EOFError,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    pa.ArrowInvalid,
+    OSError,
+)
 _GZIP = b"\x1f\x8b"
 
 

@@ -84,13 +84,17 @@ def read_csv(
         data = carry + more
         if not data:
             return
-        block, end = reader.read(data, final=final, first_line=line, owned=None if owned is None else owned - offset)
+        block, end = reader.read(
+            data, final=final, first_line=line, owned=None if owned is None else owned - offset
+        )
         if block is not None:
             yield block
         if final or (owned is not None and offset + end >= owned):
             return
         if len(data) - end > RECORD_LIMIT:
-            raise Unreadable(f"the record on line {line} has more than 64 MiB: is a quote there never closed?")
+            raise Unreadable(
+                f"the record on line {line} has more than 64 MiB: is a quote there never closed?"
+            )
         line += count_lines(data[:end])
         offset += end
         carry = data[end:]
@@ -105,11 +109,15 @@ class _Reader:
     nulls: tuple[str, ...]
     divided: bool
 
-    def read(self, data: bytes, *, final: bool, first_line: int, owned: int | None) -> tuple[Block | None, int]:
+    def read(
+        self, data: bytes, *, final: bool, first_line: int, owned: int | None
+    ) -> tuple[Block | None, int]:
         """The rows of the whole records of a text, and where the last of them ends."""
         quote = ord(self.dialect.quote) if self.dialect.quote else None
         frames = frame(data, separator=ord(self.separator), quote=quote, final=final)
-        irregular = not frames.regular or (self.dialect.escape is not None and self.dialect.escape.encode() in data)
+        irregular = not frames.regular or (
+            self.dialect.escape is not None and self.dialect.escape.encode() in data
+        )
         records: list[Record] = []
         if irregular and self.divided:
             raise Unsplittable
@@ -119,7 +127,10 @@ class _Reader:
                 final=final, first_line=first_line,
             )  # fmt: skip
             frames = Frames(
-                end, np.array([r.start for r in records], np.int64), np.array([r.stop for r in records], np.int64), False
+                end,
+                np.array([r.start for r in records], np.int64),
+                np.array([r.stop for r in records], np.int64),
+                False,
             )
         frames, records = self._keep(data, frames, records, owned)
         if not len(frames.starts):

@@ -61,7 +61,9 @@ def _arrow(kind: Any, name: str) -> pa.DataType:  # noqa: ANN401
         return pa.map_(_arrow(kind.keyType, name), value)
     if isinstance(kind, sql.StructType):
         return pa.struct([pa.field(item.name, _arrow(item.dataType, name), item.nullable) for item in kind])
-    raise IngestError(f"input.schema: column {name} is {kind.simpleString().upper()}, which no file can hold.")
+    raise IngestError(
+        f"input.schema: column {name} is {kind.simpleString().upper()}, which no file can hold."
+    )
 
 
 def check_partitions(partition_by: Sequence[str], fields: Sequence[Field]) -> None:
@@ -75,6 +77,12 @@ def check_partitions(partition_by: Sequence[str], fields: Sequence[Field]) -> No
     if unknown:
         names = ", ".join(field.name for field in fields)
         raise IngestError(f"output.partition_by names {', '.join(unknown)}, but the columns are {names}.")
-    nested = [name for name in partition_by if key_of(name) in known and pa.types.is_nested(known[key_of(name)].target.arrow)]
+    nested = [
+        name
+        for name in partition_by
+        if key_of(name) in known and pa.types.is_nested(known[key_of(name)].target.arrow)
+    ]
     if nested:
-        raise IngestError(f"output.partition_by names {', '.join(nested)}: an array, map or struct names no folder.")
+        raise IngestError(
+            f"output.partition_by names {', '.join(nested)}: an array, map or struct names no folder."
+        )

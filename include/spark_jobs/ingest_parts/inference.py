@@ -45,12 +45,17 @@ def infer_text(values: pa.Array, rules: Rules, quoted: np.ndarray | None = None)
     if quoted is not None:
         if quoted.any() and not quoted.all():
             return pa.string()
-        if not quoted.any() and pc.any(pc.is_in(pc.utf8_slice_codeunits(values, 0, 1), pa.array(["{", "["]))).as_py():
+        if (
+            not quoted.any()
+            and pc.any(pc.is_in(pc.utf8_slice_codeunits(values, 0, 1), pa.array(["{", "["]))).as_py()
+        ):
             return infer_json(values, quoted, lambda some, marks: infer_text(some, rules, marks))
         candidates = _TIMES if quoted.all() else _NUMBERS
     sample = min(_SAMPLE, len(values))
     for kind in candidates:
-        if _fits(values[:sample], kind, rules, quoted, sample) and _fits(values, kind, rules, quoted, len(values)):
+        if _fits(values[:sample], kind, rules, quoted, sample) and _fits(
+            values, kind, rules, quoted, len(values)
+        ):
             return kind
     return pa.string()
 

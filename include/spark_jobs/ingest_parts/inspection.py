@@ -96,4 +96,3 @@ def _inspect_text(manifest: Manifest, source: Source, opened: BinaryIO) -> Sourc
     if manifest.input.format == "json":
         return replace(source, divisible=plain and is_json_lines(head))
     return source
-

@@ -82,9 +82,18 @@ class Passes:
                 done = self._done.values()
                 written = [item for one in done for item in one.written]
                 rejects = [item for one in done for item in one.rejects]
-                return Result(sources, fields, self._tallies(), written, rejects, is_staged(self._manifest, self._planned))
+                return Result(
+                    sources,
+                    fields,
+                    self._tallies(),
+                    written,
+                    rejects,
+                    is_staged(self._manifest, self._planned),
+                )
         self._forget(self._done)
-        raise IngestError(f"The types of the columns do not settle after {_MOST_PASSES} passes over the batch.")
+        raise IngestError(
+            f"The types of the columns do not settle after {_MOST_PASSES} passes over the batch."
+        )
 
     def _plan(self, readable: Sequence[Source]) -> None:
         parts = plan_parts(self._spark, self._manifest, readable)
@@ -96,7 +105,9 @@ class Passes:
     def _run_missing(self, fields: tuple[Field, ...]) -> None:
         todo = [(number, parts) for number, parts in self._tasks.items() if number not in self._done]
         plan = Plan(staged(self._manifest, self._planned), fields, self._declared)
-        progress(f"reading {len({part.source.upload_id for _, parts in todo for part in parts})} files in {len(todo)} tasks")
+        progress(
+            f"reading {len({part.source.upload_id for _, parts in todo for part in parts})} files in {len(todo)} tasks"
+        )
 
         def run(item: tuple[int, list[Part]]) -> tuple[int, Done]:
             number, parts = item
@@ -130,7 +141,9 @@ class Passes:
             for source in sources:
                 tally = tallies.get(source.upload_id)
                 if tally and source.upload_id not in reasons and not source.reason:
-                    fault = judge_tally(tally, self._manifest.limits, expected if source.names is None else None)
+                    fault = judge_tally(
+                        tally, self._manifest.limits, expected if source.names is None else None
+                    )
                     if fault:
                         reasons[source.upload_id] = fault
         sources = [
@@ -154,7 +167,9 @@ class Passes:
             if gone - self._done[number].unreadable.keys():
                 again.append(number)
         self._forget({number: self._done.pop(number) for number in again})
-        self._tasks = {number: parts for number, parts in self._tasks.items() if parts or number in self._done}
+        self._tasks = {
+            number: parts for number, parts in self._tasks.items() if parts or number in self._done
+        }
         return bool(again) and any(number not in self._done for number in self._tasks)
 
     def _with_extras(self, sources: list[Source]) -> list[Source]:
@@ -167,7 +182,9 @@ class Passes:
         for source in sources:
             if source.names is None and source.upload_id in tallies and not source.reason:
                 names = tallies[source.upload_id].names
-                source = replace(source, extra=tuple(name for key, name in names.items() if key not in declared))
+                source = replace(
+                    source, extra=tuple(name for key, name in names.items() if key not in declared)
+                )
             noted.append(source)
         return noted
 
@@ -178,12 +195,20 @@ class Passes:
         names: dict[str, str] = {}
         for one in done:
             for key, kind in one.types.items():
-                types[key] = join_types(types[key], kind, text=self._manifest.input.format in ("csv", "json", "xml")) if key in types else kind
+                types[key] = (
+                    join_types(types[key], kind, text=self._manifest.input.format in ("csv", "json", "xml"))
+                    if key in types
+                    else kind
+                )
             for key, name in one.names.items():
                 names.setdefault(key, name)
         known = {field.key for field in fields}
-        widened = [inferred_field(field.name, types[field.key]) if field.key in types else field for field in fields]
-        widened += [inferred_field(name, types.get(key, pa.null())) for key, name in names.items() if key not in known]
+        widened = [
+            inferred_field(field.name, types[field.key]) if field.key in types else field for field in fields
+        ]
+        widened += [
+            inferred_field(name, types.get(key, pa.null())) for key, name in names.items() if key not in known
+        ]
         return tuple(widened)
 
     def _forget(self, done: dict[int, Done]) -> None:

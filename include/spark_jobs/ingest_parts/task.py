@@ -175,7 +175,9 @@ class _Attempt:
         for key, name in extra.items():
             self.done.names[key] = name
             found = infer_column(columns[key], self.plan.manifest.input.rules)
-            self.done.types[key] = join_types(self.done.types.get(key, pa.null()), found, text=columns[key].is_text)
+            self.done.types[key] = join_types(
+                self.done.types.get(key, pa.null()), found, text=columns[key].is_text
+            )
 
     def _infer_again(self, key: str, block: Block) -> None:
         column = by_key(block)[key]
@@ -198,7 +200,9 @@ class _Attempt:
         if not fitted.rows:
             return
         constants = (source.key, source.upload_id, self.plan.manifest.batch_id)
-        arrays = [array.cast(pa.string()) if pa.types.is_null(array.type) else array for array in fitted.arrays]
+        arrays = [
+            array.cast(pa.string()) if pa.types.is_null(array.type) else array for array in fitted.arrays
+        ]
         arrays += [pa.repeat(pa.scalar(value, pa.string()), fitted.rows) for value in constants]
         self.writer.write(pa.Table.from_arrays(arrays, schema=self.schema))
 

@@ -20,7 +20,11 @@ class Cells:
         _, offsets, data = values.buffers()
         size = len(values) + 1
         self.valid: np.ndarray = values.is_valid().to_numpy(zero_copy_only=False)
-        places = np.frombuffer(offsets, width)[values.offset : values.offset + size] if offsets else np.zeros(size, width)
+        places = (
+            np.frombuffer(offsets, width)[values.offset : values.offset + size]
+            if offsets
+            else np.zeros(size, width)
+        )
         base, end = int(places[0]), int(places[-1])
         body = np.frombuffer(data, np.uint8)[base:end] if data is not None else np.empty(0, np.uint8)
         self.data = np.concatenate((body, np.zeros(32, np.uint8)))  # room to look behind the last text
@@ -101,7 +105,9 @@ def _pairs(matrix: np.ndarray, place: int) -> np.ndarray:
 
 def _bad_days(matrix: np.ndarray) -> np.ndarray:
     """Rows of bytes that do not begin with a real ``yyyy-MM-dd``."""
-    shape = _digits(matrix[:, [0, 1, 2, 3, 5, 6, 8, 9]]).all(axis=1) & (matrix[:, [4, 7]] == MINUS).all(axis=1)
+    shape = _digits(matrix[:, [0, 1, 2, 3, 5, 6, 8, 9]]).all(axis=1) & (matrix[:, [4, 7]] == MINUS).all(
+        axis=1
+    )
     year = _pairs(matrix, 0) * 100 + _pairs(matrix, 2)
     month, day = _pairs(matrix, 5), _pairs(matrix, 8)
     real = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 28)  # later days: judged alone
@@ -111,8 +117,12 @@ def _bad_days(matrix: np.ndarray) -> np.ndarray:
 def _late_days(matrix: np.ndarray) -> np.ndarray:
     """Rows that are the 29th, 30th or 31st of a month that has it."""
     month, day = _pairs(matrix, 5), _pairs(matrix, 8)
-    last = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])[np.where((month >= 1) & (month <= 12), month, 0)]
-    shape = _digits(matrix[:, [0, 1, 2, 3, 5, 6, 8, 9]]).all(axis=1) & (matrix[:, [4, 7]] == MINUS).all(axis=1)
+    last = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])[
+        np.where((month >= 1) & (month <= 12), month, 0)
+    ]
+    shape = _digits(matrix[:, [0, 1, 2, 3, 5, 6, 8, 9]]).all(axis=1) & (matrix[:, [4, 7]] == MINUS).all(
+        axis=1
+    )
     year = _pairs(matrix, 0) * 100 + _pairs(matrix, 2)
     return shape & (year >= 1) & (day >= 29) & (day <= last)
 
@@ -139,7 +149,9 @@ def suspect_timestamps(cells: Cells, *, zoned: bool) -> np.ndarray:
         if not len(rows):
             continue
         matrix = _matrix(cells, rows, width)
-        clock = _digits(matrix[:, [11, 12, 14, 15, 17, 18]]).all(axis=1) & (matrix[:, [13, 16]] == COLON).all(axis=1)
+        clock = _digits(matrix[:, [11, 12, 14, 15, 17, 18]]).all(axis=1) & (matrix[:, [13, 16]] == COLON).all(
+            axis=1
+        )
         clock &= (matrix[:, 10] == BLANK) | (matrix[:, 10] == LETTER_T)
         clock &= (_pairs(matrix, 11) < 24) & (_pairs(matrix, 14) < 60) & (_pairs(matrix, 17) < 60)
         if named:

@@ -73,7 +73,9 @@ def _normal(text: str, rules: Rules) -> str | None:
     if rules.grouping and rules.grouping in text:
         whole, mark, places = text.partition(rules.decimal)
         groups = whole.lstrip("-").split(rules.grouping)
-        if not (1 <= len(groups[0]) <= 3) or any(len(group) != 3 or not group.isdigit() for group in groups[1:]):
+        if not (1 <= len(groups[0]) <= 3) or any(
+            len(group) != 3 or not group.isdigit() for group in groups[1:]
+        ):
             return None
         text = whole.replace(rules.grouping, "") + mark + places
     if rules.decimal != ".":

@@ -15,6 +15,7 @@ SLOW_BATCHES = Asset(name="sparkdrop_slow_batches", uri="sparkdrop://slow-batche
 SLOW_ALIAS = AssetAlias(name="sparkdrop_slow")
 """The outlet of the sweep that tells so only when there is such a batch."""
 
+
 def build_inbox_asset(name: str) -> Asset:
     """The asset of a pipeline's inbox: its events mean "look", they say nothing of what is there."""
     return Asset(name=f"{name}_inbox", uri=f"sparkdrop://inbox/{name}")
