@@ -2,11 +2,10 @@
 
 import gc
 import importlib
-import importlib.util
 import json
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +24,6 @@ from sparkdrop_local.spark_jars import cache_dir
 from .results import read_rejects
 
 PROGRAM = Path(__file__).parents[2] / "include" / "spark_jobs" / "ingest.py"
-PARTS = "ingest_parts"
 INPUT_KEYS: dict[str, Any] = {
     "columns": "exact", "charset": "utf-8", "nulls": [], "date_format": None, "timestamp_format": None,
     "time_zone": "UTC", "decimal": ".", "grouping": None, "leading_zeros": False, "row_tag": None,
@@ -48,35 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip of the program's parts that ships."""
+def ingest(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """The program as a module; its tasks have its parts from the zip that ships."""
     packed = read_parts(PROGRAM)
     assert packed is not None
-    path = tmp_path_factory.mktemp("py-files") / f"{PARTS}.zip"
-    path.write_bytes(packed)
-    return path
-
-
-@pytest.fixture(scope="session")
-def parts(archive: Path) -> Iterator[Callable[[str], ModuleType]]:
-    """Imports one of the program's parts by its name, from the zip that ships."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(archive)
-        yield lambda name: importlib.import_module(f"{PARTS}.{name}")
-
-
-@pytest.fixture(scope="session")
-def ingest(parts: Callable[[str], ModuleType], archive: Path, spark: SparkSession) -> ModuleType:
-    """The program as a module: it is no package, and its parts come from their zip, here and in the tasks."""
+    archive = tmp_path_factory.mktemp("py-files") / "ingest_parts.zip"
+    archive.write_bytes(packed)
     spark.sparkContext.addPyFile(str(archive))
-    assert ".zip" in str(parts("manifest").__file__)
-    spec = importlib.util.spec_from_file_location("sparkdrop_ingest_program", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("ingest")
 
 
 @pytest.fixture(scope="session")
