@@ -76,6 +76,7 @@ def spark(endpoint_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     conf = build_spark_conf(runtime, endpoint_url=endpoint_url, region="eu-central-1", scratch_dir=scratch)
     conf["spark.driver.extraClassPath"] = f"{runtime.jars_dir}/*"
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", endpoint_url)  # for the tasks, whose processes start from here
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("JAVA_HOME", str(runtime.jdk.home))
@@ -191,16 +192,26 @@ def module_drop(tmp_path_factory: pytest.TempPathFactory, ingest: ModuleType, sp
     return Drop(tmp_path_factory.mktemp("drop"), ingest, spark)
 
 
-@pytest.fixture
-def bucket(endpoint_url: str) -> Any:
-    """A versioned bucket of its own."""
+def make_bucket(endpoint_url: str) -> Any:
     s3 = boto3.resource(
         "s3", endpoint_url=endpoint_url, region_name="eu-central-1", aws_access_key_id="test",
         aws_secret_access_key="test",
     )  # fmt: skip
-    made = s3.create_bucket(
+    return s3.create_bucket(
         Bucket=f"drop-{uuid.uuid4().hex[:12]}",
         CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
     )
+
+
+@pytest.fixture
+def plain_bucket(endpoint_url: str) -> Any:
+    """A bucket of its own that keeps no versions."""
+    return make_bucket(endpoint_url)
+
+
+@pytest.fixture
+def bucket(endpoint_url: str) -> Any:
+    """A bucket of its own that keeps versions."""
+    made = make_bucket(endpoint_url)
     made.Versioning().enable()
     return made
