@@ -43,7 +43,12 @@ def test_good_files_are_not_held_up(ends: dict[str, dict[str, object]], name: st
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("wrong columns", "column"), ("truncated gzip", "gzip"), ("rubbish", ""), ("empty", "empty")],
+    [
+        ("wrong columns", "column"),
+        ("truncated gzip", "the .gz file is truncated"),
+        ("rubbish", ""),
+        ("empty", "empty"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_quarantined_alone(
     ends: dict[str, dict[str, object]], name: str, reason: str
@@ -84,10 +89,10 @@ def test_an_object_that_no_pattern_matches_is_on_record_as_unrouted(system: Syst
     assert upload in json.loads(done.stdout)
 
 
-def test_an_object_deleted_before_its_run_is_quarantined(system: System) -> None:
+def test_a_version_deleted_before_its_run_is_quarantined(system: System) -> None:
     version = system.drop("minutely/gone.csv", "a\n1\n")  # waits for its schedule, up to a minute
     wait_for("record of the upload", lambda: system.find("minutely/gone.csv", version))
-    system.s3.delete_object(Bucket=system["UPLOADS_BUCKET"], Key="minutely/gone.csv")
+    system.s3.delete_object(Bucket=system["UPLOADS_BUCKET"], Key="minutely/gone.csv", VersionId=version)
     system.drop("minutely/_READY", "")
 
     upload = system.wait_for_end("minutely/gone.csv", version)
