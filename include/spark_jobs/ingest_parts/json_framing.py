@@ -82,11 +82,16 @@ def detect_layout(head: bytes) -> Layout:
         return "documents"
     cut = text.find(b"\n", HEAD_BYTES)
     lines = [line for line in text[: cut if cut >= 0 else len(text)].split(b"\n") if line.strip(BLANKS)]
-    broken = [line for line in lines if not _is_object(line)]
-    # Most lines of a document are no objects. A broken line among good ones is no document.
-    if len(broken) * 2 <= len(lines) or open_brackets(broken[0]) <= 0:
+    place = next((index for index, line in enumerate(lines) if not _is_object(line)), None)
+    if place is None or open_brackets(lines[place]) <= 0:
         return "lines"
-    return "documents"
+    # It is a document's first line where an object begins with it. Where that object is broken, or longer
+    # than the head, most lines tell: those of a document are no objects.
+    rest = b"\n".join(lines[place:])
+    spans = object_spans(rest)
+    if len(spans) and _is_object(rest[: spans[0, 1]]):
+        return "documents"
+    return "lines" if sum(map(_is_object, lines)) * 2 >= len(lines) else "documents"
 
 
 def frame_pieces(pieces: Iterable[bytes], layout: Layout, *, first_line: int, limit: int) -> Iterator[Frame]:
