@@ -144,6 +144,8 @@ def test_no_text_makes_rows_that_nobody_counts(rows: list[Row], junk: str, layou
         ('5\n[1]\n"x"\nnull\n{"id":2}', [{"id": 2}], ["5", "[1]", '"x"', "null"]),
         ('{"a":1}{"new":NaN}{"b":2}\n', [{"a": 1}, {"b": 2}], ['{"new":NaN}']),
         ("{}\n{}", [{}, {}], []),
+        ('{"id":1}\n{\n{"id":2}\n', [{"id": 1}, {"id": 2}], ["{"]),
+        ('{}\n{\n"id":2\n}', [{}, {"id": 2}], []),
         ("", [], []),
         (" \n\t\r\n", [], []),
         ("[ ]", [], []),
