@@ -1,4 +1,4 @@
-"""The columns that a batch is read to: the declared ones, or those that its files show, by the pipeline's choice."""
+"""The columns that a batch is read to: the declared ones, or those that its files show."""
 
 from __future__ import annotations
 

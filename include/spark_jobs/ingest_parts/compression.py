@@ -7,12 +7,14 @@ import gzip
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 
 from ingest_parts.faults import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _DAMAGE = (
@@ -39,7 +41,7 @@ class Unpacked:
         self._ending = ending
         self._stream = self._guard(lambda: _open(stream, ending))
 
-    def _guard(self, action: Callable[[], Any]) -> Any:
+    def _guard(self, action: Callable[[], Any]) -> Any:  # noqa: ANN401  the same
         try:
             return action()
         except Unreadable:

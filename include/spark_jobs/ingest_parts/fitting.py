@@ -1,4 +1,4 @@
-"""A block of a file becomes rows of the output and rejects: every value converted, and every row somewhere."""
+"""A block of a file becomes rows and rejects: every value converted, and every row somewhere."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Fitted:
 
 
 def fit(block: Block, fields: Sequence[Field], rules: Rules, *, ignore_extra: bool = False) -> Fitted:
-    """Convert the columns of a block to the fields, in the fields' order; ``ignore_extra`` is about structs."""
+    """Convert the columns of a block, in the fields' order; ``ignore_extra`` is about structs."""
     columns = by_key(block)
     arrays: list[pa.Array] = []
     faults: list[tuple[Field, Bad, Column | None]] = []

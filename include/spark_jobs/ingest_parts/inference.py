@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +16,8 @@ from ingest_parts.json_values import infer_json
 from ingest_parts.typed_merging import merge_types
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ingest_parts.blocks import Column
     from ingest_parts.dialect import Rules
 
@@ -41,7 +42,7 @@ def infer_text(values: pa.Array, rules: Rules, quoted: np.ndarray | None = None)
         quoted = quoted[valid] if quoted is not None else None
     if not len(values):
         return pa.null()
-    candidates = (*_NUMBERS, *_TIMES)
+    candidates: tuple[pa.DataType, ...] = (*_NUMBERS, *_TIMES)
     if quoted is not None:
         if quoted.any() and not quoted.all():
             return pa.string()

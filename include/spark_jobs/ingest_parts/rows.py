@@ -62,8 +62,8 @@ def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
     if owned is not None and owned <= 0:
         return
     yield from read_csv(
-        cast("BinaryIO", stream), source.names or (), given.dialect, source.separator, first_line=line, owned=owned,
-        nulls=given.rules.nulls, charset=given.charset, divided=part.is_division,
+        cast("BinaryIO", stream), source.names or (), given.dialect, source.separator, first_line=line,
+        owned=owned, nulls=given.rules.nulls, charset=given.charset, divided=part.is_division,
     )  # fmt: skip
 
 
