@@ -265,3 +265,10 @@ def test_a_column_that_comes_late_is_there_from_its_own_block_on() -> None:
     blocks = read("".join(json.dumps(row) + "\n" for row in lines).encode(), block_bytes=100)
     assert json_rows(blocks) == lines
     assert list(blocks[0].columns) == ["a"]
+
+
+def test_a_cut_at_any_byte_parts_the_lines_without_loss() -> None:
+    text = b'{"a":1}\n{"a":22}\r\n\n{"a":333}'
+    for cut in range(1, len(text)):
+        parts = read(text, start=0, end=cut), read(text, start=cut)
+        assert [row["a"] for blocks in parts for row in json_rows(blocks)] == [1, 22, 333]
