@@ -91,7 +91,9 @@ def test_any_objects_in_any_layout_in_pieces_of_any_size_come_back_equal(
 @given(rows=st.lists(_OBJECT, min_size=1, max_size=12), data=st.data())
 def test_stretches_of_lines_have_each_row_once(rows: list[Row], data: st.DataObject) -> None:
     text = _lay_out(rows, data.draw(st.sampled_from(["lines", "crlf", "spaced"])), {}).encode()
-    cuts = sorted({0, len(text), *data.draw(st.lists(st.integers(0, len(text)), max_size=4))})
+    starts = [place + 1 for place, byte in enumerate(text) if byte == ord("\n")]
+    places = [*starts, *range(len(text) + 1)]
+    cuts = sorted({0, len(text), *data.draw(st.lists(st.sampled_from(places), max_size=4))})
     found: list[Row] = []
     for start, end in itertools.pairwise(cuts):
         found += json_rows(read(text, start=start, end=end, block_bytes=data.draw(st.integers(1, 50))))
