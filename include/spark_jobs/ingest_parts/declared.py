@@ -81,9 +81,13 @@ def check_partitions(partition_by: Sequence[str], fields: Sequence[Field]) -> No
     nested = [
         name
         for name in partition_by
-        if key_of(name) in known and pa.types.is_nested(known[key_of(name)].target.arrow)
+        if key_of(name) in known and _names_no_folder(known[key_of(name)].target.arrow)
     ]
     if nested:
         raise IngestError(
-            f"output.partition_by names {', '.join(nested)}: an array, map or struct names no folder."
+            f"output.partition_by names {', '.join(nested)}: an array, map, struct or BINARY names no folder."
         )
+
+
+def _names_no_folder(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind))

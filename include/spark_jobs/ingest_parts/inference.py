@@ -70,8 +70,8 @@ def _fits(values: pa.Array, kind: pa.DataType, rules: Rules, quoted: np.ndarray 
 def join_types(left: pa.DataType, right: pa.DataType, *, text: bool) -> pa.DataType:
     """The type for a column that shows one type here and another there.
 
-    Text of two kinds is STRING, but for numbers; whether a DOUBLE holds the whole numbers as well is seen when
-    they are converted.
+    Text of two kinds is STRING, but for numbers; whether a DOUBLE holds the whole numbers as well is seen
+    when they are converted.
     """
     if left == right or pa.types.is_null(right):
         return left

@@ -31,7 +31,7 @@ def build_columns(decoded: Decoded, shape: RowShape, data: bytes) -> dict[str, C
     names = shape.names
     cells = shape.cells(decoded.rows)
     lengths = np.fromiter(map(len, cells), np.int64, len(cells))
-    text = b"".join(cells)  # type: ignore[arg-type]  # Raw is a buffer
+    text = b"".join(cells)  # Raw is a buffer
     twice = _rows_with_doubles(decoded, names, data, (text, lengths))
     if twice:
         for index, name in sorted(twice.items()):
@@ -54,7 +54,7 @@ def _cut_column(values: pa.Array, quoted: np.ndarray, cells: slice) -> Column:
 
 def _coalesce(parts: list[Column]) -> Column:
     """One column of several, of which each row has one at most."""
-    quoted = np.logical_or.reduce([part.quoted for part in parts])
+    quoted = np.logical_or.reduce([part.quoted for part in parts if part.quoted is not None])
     return Column(pc.coalesce(*[part.values for part in parts]), is_text=True, quoted=quoted)
 
 

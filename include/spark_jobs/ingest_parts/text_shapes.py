@@ -55,8 +55,8 @@ def _digits(data: Array) -> Array:
 
 def _leading_zero(cells: Cells, negative: Array) -> Array:
     """Texts whose first digit is a zero that another digit follows."""
-    first = np.where(negative, cells.byte(1), cells.byte(0))
-    second = np.where(negative, cells.byte(2), cells.byte(1))
+    first: Array = np.where(negative, cells.byte(1), cells.byte(0))
+    second: Array = np.where(negative, cells.byte(2), cells.byte(1))
     more = cells.lengths > (1 + negative)
     return (first == ZERO) & more & _digits(second)
 
@@ -78,7 +78,7 @@ def _plain_decimals(cells: Cells) -> tuple[Array, Array, Array]:
     negative = cells.byte(0) == MINUS
     dots = cells.counts(dot)
     strange = (cells.counts(other) != negative) | (dots > 1) | _leading_zero(cells, negative)
-    first = np.where(negative, cells.byte(1), cells.byte(0))
+    first: Array = np.where(negative, cells.byte(1), cells.byte(0))
     last = cells.data[np.maximum(cells.starts + cells.lengths - 1, 0)]
     digits = cells.lengths - negative - dots
     strange |= (digits < 1) | (first == DOT) | (last == DOT)
