@@ -1,15 +1,10 @@
 """The engine's parts as they lie in the repository, without Spark, and the stores that they work on."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-_PROGRAMS = str(Path(__file__).parents[2] / "include" / "spark_jobs")
-if _PROGRAMS not in sys.path:
-    sys.path.insert(0, _PROGRAMS)
 
 
 @pytest.fixture(scope="package")
@@ -17,7 +12,7 @@ def s3_door() -> Iterator[Any]:
     """S3 behind a door that can be told to fail; its environment ends with this folder's tests."""
     from ingest_parts import store
 
-    from tests.ingest.s3_server import run_s3  # it needs the path above, and few tests need it
+    from tests.ingest.s3_server import run_s3  # slow to import, and few tests need it
 
     with run_s3() as door, pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "ATTEMPTS", 3)  # each waits longer than the one before

@@ -2,11 +2,10 @@
 
 import gc
 import importlib
-import importlib.util
 import json
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +24,6 @@ from sparkdrop_local.spark_jars import cache_dir
 from .results import read_rejects
 
 PROGRAM = Path(__file__).parents[2] / "include" / "spark_jobs" / "ingest.py"
-PARTS = "ingest_parts"
 INPUT_KEYS: dict[str, Any] = {
     "columns": "exact", "charset": "utf-8", "nulls": [], "date_format": None, "timestamp_format": None,
     "time_zone": "UTC", "decimal": ".", "grouping": None, "leading_zeros": False, "row_tag": None,
@@ -48,35 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip of the program's parts that ships."""
+def ingest(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """The program as a module; its tasks have its parts from the zip that ships."""
     packed = read_parts(PROGRAM)
     assert packed is not None
-    path = tmp_path_factory.mktemp("py-files") / f"{PARTS}.zip"
-    path.write_bytes(packed)
-    return path
-
-
-@pytest.fixture(scope="session")
-def parts(archive: Path) -> Iterator[Callable[[str], ModuleType]]:
-    """Imports one of the program's parts by its name, from the zip that ships."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(archive)
-        yield lambda name: importlib.import_module(f"{PARTS}.{name}")
-
-
-@pytest.fixture(scope="session")
-def ingest(parts: Callable[[str], ModuleType], archive: Path, spark: SparkSession) -> ModuleType:
-    """The program as a module: it is no package, and its parts come from their zip, here and in the tasks."""
+    archive = tmp_path_factory.mktemp("py-files") / "ingest_parts.zip"
+    archive.write_bytes(packed)
     spark.sparkContext.addPyFile(str(archive))
-    assert ".zip" in str(parts("manifest").__file__)
-    spec = importlib.util.spec_from_file_location("sparkdrop_ingest_program", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("ingest")
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +76,7 @@ def spark(endpoint_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     conf = build_spark_conf(runtime, endpoint_url=endpoint_url, region="eu-central-1", scratch_dir=scratch)
     conf["spark.driver.extraClassPath"] = f"{runtime.jars_dir}/*"
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", endpoint_url)  # for the tasks, whose processes start from here
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("JAVA_HOME", str(runtime.jdk.home))
@@ -214,16 +192,26 @@ def module_drop(tmp_path_factory: pytest.TempPathFactory, ingest: ModuleType, sp
     return Drop(tmp_path_factory.mktemp("drop"), ingest, spark)
 
 
-@pytest.fixture
-def bucket(endpoint_url: str) -> Any:
-    """A versioned bucket of its own."""
+def make_bucket(endpoint_url: str) -> Any:
     s3 = boto3.resource(
         "s3", endpoint_url=endpoint_url, region_name="eu-central-1", aws_access_key_id="test",
         aws_secret_access_key="test",
     )  # fmt: skip
-    made = s3.create_bucket(
+    return s3.create_bucket(
         Bucket=f"drop-{uuid.uuid4().hex[:12]}",
         CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
     )
+
+
+@pytest.fixture
+def plain_bucket(endpoint_url: str) -> Any:
+    """A bucket of its own that keeps no versions."""
+    return make_bucket(endpoint_url)
+
+
+@pytest.fixture
+def bucket(endpoint_url: str) -> Any:
+    """A bucket of its own that keeps versions."""
+    made = make_bucket(endpoint_url)
     made.Versioning().enable()
     return made

@@ -27,6 +27,7 @@ _DAMAGE = (
     OSError,
 )
 _GZIP = b"\x1f\x8b"
+_CHUNK = 256 * 1024  # bytes of a file that a decompressor is given at once
 
 
 def ending_of(key: str) -> str:
@@ -41,7 +42,7 @@ class Unpacked:
         self._ending = ending
         self._stream = self._guard(lambda: _open(stream, ending))
 
-    def _guard(self, action: Callable[[], Any]) -> Any:  # noqa: ANN401  the same
+    def _guard(self, action: Callable[[], Any]) -> Any:  # noqa: ANN401  streams of five libraries
         try:
             return action()
         except Unreadable:
@@ -59,13 +60,53 @@ class Unpacked:
         return bytes(self._guard(lambda: self._stream.read(size)))
 
 
+class _Members:
+    """The members of a .bz2 or .xz file, one behind the other, with zeros between them or none.
+
+    Python's own readers take what does not begin as a member for the end of the file, in silence.
+    """
+
+    def __init__(self, stream: BinaryIO, new: Callable[[], Any]) -> None:
+        self._stream, self._new = stream, new
+        self._member = new()
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes, all where it is negative."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(_CHUNK), b""))
+        while size:
+            given = self._next_bytes()
+            if given is None:
+                return b""
+            if self._member.eof:
+                self._member = self._new()
+            if data := self._member.decompress(given, size):
+                return bytes(data)
+        return b""
+
+    def _next_bytes(self) -> bytes | None:
+        """What the member needs, or the next one begins with; None behind the last one."""
+        member = self._member
+        if not member.eof:
+            given = self._stream.read(_CHUNK) if member.needs_input else b""
+            if member.needs_input and not given:
+                raise EOFError("it ends too early")
+            return given
+        given = member.unused_data
+        while not (given := given.lstrip(b"\0")):
+            given = self._stream.read(_CHUNK)
+            if not given:
+                return None
+        return given
+
+
 def _open(stream: BinaryIO, ending: str) -> Any:  # noqa: ANN401  streams of five libraries
     if ending == ".gz":
         return gzip.GzipFile(fileobj=stream)
     if ending == ".bz2":
-        return bz2.BZ2File(stream)
+        return _Members(stream, bz2.BZ2Decompressor)
     if ending == ".xz":
-        return lzma.LZMAFile(stream)
+        return _Members(stream, lzma.LZMADecompressor)
     if ending == ".zst":
         return pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
     return _open_zip(stream)
