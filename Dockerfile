@@ -10,6 +10,9 @@ ENV AIRFLOW_HOME=/opt/airflow \
     # from a batch's upload to its Spark step in seconds: see "Deploy" in the README
     AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME=0.1 \
     AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1 \
+    # what a killed scheduler or worker held is taken up again within a minute or two, not five or ten
+    AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL=20 \
+    AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT=60 \
     # the package, and the airflow_local_settings with the third of these: what forks need is imported before them
     PYTHONPATH=/opt/airflow/plugins:/opt/airflow/include/airflow_config \
     SPARKDROP_CONFIG_DIR=/opt/airflow/include/emr_configs \

@@ -107,6 +107,10 @@ bench: $(INSTALLED) spark ## measure, beside a stock DAG
 corpus: $(INSTALLED) spark ## run the files of public data packages through ingest.py, beside other readers
 	$(BIN)/python -m bench.corpus $(ARGS)
 
+.PHONY: faults
+faults: $(INSTALLED) spark web ## break things at random and check every promise: ARGS="--schedules 100 --seed 1"
+	$(BIN)/python -m tests.faults $(ARGS)
+
 .PHONY: docs
 docs: $(INSTALLED) ## write what is generated: the pipeline files' schema, the settings' reference, EMR's table
 	$(BIN)/python -m sparkdrop.configs include/emr_configs/schema.json

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.leftovers import guard_this_run
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,6 +24,11 @@ settings.load_profile("sparkdrop")
 # first; all other tests go by their files.
 _TOGETHER = ("e2e", "infra", "local/emr_clients", "local/api", "links", "browser", "local", "images", "spark")
 _TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    """Begin to guard the run: a killed one leaves nothing running."""
+    guard_this_run()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -111,15 +111,15 @@ def commit(spark: SparkContext, store: Store, manifest: Manifest, result: Result
     ):
         kept = sum(item.rows for item in written)
         if read != kept:
-            raise IngestError(f"{read} {what} were read, but {kept} were written; the output is not to be trusted.")
+            raise IngestError(
+                f"{read} {what} were read, but {kept} were written; the output is not to be trusted."
+            )
     files = gather(spark, store, manifest, result.written) if result.staged else result.written
     for uri, written in ((manifest.output.uri, files), (manifest.rejects_uri, result.rejects)):
         store.delete_prefix(uri + "/")
         complete(store, [item.pending for item in written])
         if written:
             store.write_bytes(f"{uri}/_SUCCESS", b"")
-    if result.staged:
-        store.delete_prefix(manifest.staging_uri)
 
 
 def _succeeded(result: Result) -> set[str]:

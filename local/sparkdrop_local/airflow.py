@@ -33,6 +33,7 @@ _OWN = "SPARKDROP_LOCAL_"
 # what the caller may set for the pipelines and the maintenance DAG: they name no resource of AWS
 _SETTABLE = (
     "SPARKDROP_JOBS_DIR",
+    "SPARKDROP_REAP_AFTER",
     "SPARKDROP_REUSE",
     "SPARKDROP_SENSOR_POLL",
     "SPARKDROP_STEP_POLL",

@@ -8,6 +8,7 @@ from aiobotocore.session import get_session
 from moto.moto_api._internal import moto_api_backend
 from moto.server import ThreadedMotoServer
 
+from sparkdrop.aws import arrivals_queue
 from sparkdrop.aws.arrivals_queue import ArrivalsQueue
 
 from .conftest import REGION
@@ -95,3 +96,49 @@ async def test_a_stale_handle_is_told_and_no_error(client):
     failures = await queue.delete([good.receipt_handle, "stale"])
     assert len(failures) == 1
     assert await queue.delete([other.receipt_handle]) == []
+
+
+async def test_messages_are_kept_from_others_for_as_long_as_the_work_takes(client, monkeypatch):
+    monkeypatch.setattr(arrivals_queue, "_HOLD_AGAIN_SECONDS", 0.05)
+    url, _ = await make_queues(client)
+    await client.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+    await send(client, url, 12)
+    queue = ArrivalsQueue(client, url)
+    messages = await queue.receive()
+    held = [message.receipt_handle for message in messages]
+    extended = asyncio.Event()
+    client.meta.events.register("after-call.sqs.ChangeMessageVisibilityBatch", lambda **_: extended.set())
+    async with asyncio.timeout(30), queue.hold(held):
+        for _ in range(20):
+            extended.clear()
+            await extended.wait()
+        assert await ArrivalsQueue(client, url)._receive(1) == []
+    assert len(held) == 12
+
+
+async def test_a_message_tells_how_often_it_was_received(client):
+    url, _ = await make_queues(client)
+    await send(client, url, 1)
+    queue = ArrivalsQueue(client, url)
+    for number in (1, 2):
+        (message,) = await queue.receive()
+        assert message.receives == number
+        await queue.give_back(message.receipt_handle)
+
+
+async def test_a_receive_that_fails_costs_no_message_of_the_others(client, monkeypatch):
+    url, _ = await make_queues(client)
+    await send(client, url, 40)
+    queue = ArrivalsQueue(client, url)
+    receive = ArrivalsQueue._receive
+    calls = []
+
+    async def fail_once(self, wait_seconds):
+        calls.append(wait_seconds)
+        if len(calls) == 3:
+            raise OSError("the network is away")
+        return await receive(self, wait_seconds)
+
+    monkeypatch.setattr(ArrivalsQueue, "_receive", fail_once)
+    assert len(await queue.receive()) == 40
+    assert len(calls) == 5

@@ -47,6 +47,57 @@ def test_arrivals_go_to_their_pipelines_and_the_rest_is_on_record(ledger):
     assert record_arrivals(ledger, route, []) == {}
 
 
+def test_markers_of_folders_are_nobodys_upload_however_they_are_found(ledger, storage):
+    for key in ("flights/", "flights/day/", "flights/out_$folder$"):
+        put(storage, "sd-uploads", key, b"")
+        assert storage.read_arrival("sd-uploads", key) is None
+    event = replace(make_entry(1, size=0).arrival, key="flights/day/")
+    assert record_arrivals(ledger, route, [event]) == {}
+    ledger.now.at = datetime.now(UTC) + timedelta(hours=1)
+    assert reconcile_bucket(ledger, storage, route, "sd-uploads", older_than=timedelta(0)) == set()
+    assert ledger.read_inbox("flights", 9) == ledger.read_inbox(UNROUTED, 9) == []
+
+
+def test_an_empty_file_is_on_record_at_once_and_wakes_nobody(ledger):
+    empty, full = make_entry(1, size=0), make_entry(2)
+    assert record_arrivals(ledger, route, [empty.arrival, empty.arrival]) == {}
+    assert record_arrivals(ledger, route, [empty.arrival, full.arrival]) == {"flights": 1}
+    assert keys(ledger.read_inbox("flights", 9)) == ["flights/2.csv"]
+    (item,) = ledger.read_uploads([empty.upload_id])
+    assert (item["state"], item["reason"], len(item["history"])) == ("QUARANTINED", "the file is empty", 1)
+
+
+def test_a_claim_of_empty_files_alone_holds_nothing(ledger):
+    """A person names them, or an earlier release has put them into the inbox."""
+    empty = make_entry(1, size=0)
+    ledger.record("flights", [empty])
+    assert claim_batch(ledger, make_run("one"), PLENTY).head is None
+    assert claim_batch(ledger, make_run("one"), PLENTY).head is None
+    assert ledger.read_open_batches() == []
+    claim = claim_batch(ledger, make_run("two"), PLENTY, choose=lambda: [make_entry(1, size=0, attempt=2)])
+    assert claim.entries == ()
+    (item,) = ledger.read_uploads([empty.upload_id])
+    assert (item["state"], item["attempt"]) == ("QUARANTINED", 2)
+    ledger.record("flights", [make_entry(3, size=0), make_entry(4)])
+    assert keys(claim_batch(ledger, make_run("three"), PLENTY).entries) == ["flights/4.csv"]
+
+
+def test_a_watch_passes_over_what_other_programs_have_not_finished(ledger, storage):
+    for key in ("flights/_temporary/0/1.csv", "flights/.2.csv", "flights/3.csv", "flights/4.csv"):
+        put(storage, "sd-uploads", key, b"" if key.endswith("4.csv") else b"1")
+
+    def watch(**settings):
+        patterns = ["flights/**.csv"]
+        bucket = "sd-uploads"
+        return BucketWatch(ledger, storage, pipeline="flights", bucket=bucket, patterns=patterns, **settings)
+
+    assert watch().look()
+    assert keys(ledger.read_inbox("flights", 9)) == ["flights/3.csv"]
+    assert not watch().look()
+    assert watch(hidden="take").look()
+    assert len(ledger.read_inbox("flights", 9)) == 3
+
+
 def test_a_replay_is_a_new_attempt_under_the_same_id(ledger):
     ledger.record("flights", [make_entry(1)])
     finish(ledger, "one")

@@ -17,6 +17,7 @@ from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.records import RunKey
 from sparkdrop.aws.storage import split_uri
 from sparkdrop.core.batch import BatchLimits, make_batch_id
+from sparkdrop.core.emr_request import locate_batch
 from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.invocation import Invocation
 from sparkdrop.core.uploads import UNROUTED
@@ -193,6 +194,53 @@ def test_a_schedules_run_that_leaves_some_is_gone_on_with(services):
     assert claim(make_context("asset_triggered__1", woken_with=(event.extra,)), **NONE)["files"] == 1
 
 
+def test_the_rest_of_a_schedules_run_is_taken_whatever_woke_the_next(services):
+    """Of several wake-ups during a run the next run is told of the first alone."""
+    for number in range(3):
+        put_upload(services, f"flights/{number}.csv")
+    claim(make_context("scheduled__1"), **NONE, batch={"max_files": 1})
+    put_upload(services, "flights/late.csv")
+    woken_with = ({"from_trigger": True},)
+    context = make_context("asset_triggered__1", woken_with=woken_with)
+    assert claim(context, **NONE, batch={"max_files": 2})["files"] == 2
+    assert woken(context) == ["flights_inbox"]
+    context = make_context("asset_triggered__2", woken_with=woken_with)
+    assert claim(context, **NONE)["files"] == 1
+    assert woken(context) == []
+    put_upload(services, "flights/next_day.csv")
+    with pytest.raises(AirflowSkipException):
+        claim(make_context("asset_triggered__3", woken_with=woken_with), **NONE)
+
+
+def test_the_sweep_wakes_for_the_rest_of_a_schedules_run(services):
+    entry = put_upload(services, "planes/1.csv")
+    services.ledger.drop("flights", [entry])
+    services.ledger.record("planes_daily", [entry])
+    assert sweep()[0]["woken"] == []
+    services.ledger.note_rest("planes_daily", is_left=True)
+    assert sweep()[0]["woken"] == ["planes_daily"]
+    services.ledger.note_rest("planes_daily", is_left=False)
+    assert sweep()[0]["woken"] == []
+
+
+def test_empty_files_and_touches_end_their_run_as_skipped(services):
+    put_upload(services, "flights/1.csv", b"")
+    with pytest.raises(AirflowSkipException):
+        claim(make_context())
+    assert services.ledger.read_open_batches() == []
+
+
+def test_a_hidden_key_is_taken_where_a_person_names_it(services):
+    for key in ("flights/_a.csv", "flights/_b/1.csv", "flights/c.csv"):
+        put_upload(services, key)
+    files = read_manifest(services, claim(make_context(keys=["flights/_a.csv"], prefix="flights/_b/")))[
+        "files"
+    ]
+    assert sorted(file["key"] for file in files) == ["flights/_a.csv", "flights/_b/1.csv"]
+    files = read_manifest(services, claim(make_context("run2", prefix="flights/")))["files"]
+    assert [file["key"] for file in files] == ["flights/c.csv"]
+
+
 @pytest.fixture
 def claimed(services):
     put_upload(services, "flights/1.csv")
@@ -242,8 +290,11 @@ def test_a_step_is_submitted_once_and_written_down(services, claimed, emr):
             "job_flow_id": job_flow_id,
             "step_ids": [step["Id"]],
             "waiter_delay": 15,
-            "waiter_max_attempts": 7 * 24 * 240,
+            "waiter_max_attempts": (4 * 60 + 15) * 4 + 1,
             "aws_conn_id": None,
+            "batch_id": claimed["batch_id"],
+            "timeout_seconds": 7200.0,
+            "owns_job_flow": True,
         },
     )
     arguments = step["Config"]["Args"]
@@ -294,6 +345,25 @@ def test_a_batch_that_went_well_is_published(claimed):
     assert result["output"] == f"s3://sd-curated/flights/batch={claimed['batch_id']}"
     assert result["files_succeeded"] == 1
     assert context["outlet_events"][OUTPUT].extra == result
+
+
+def test_a_batch_that_wrote_nothing_emits_no_asset(services, claimed):
+    job_flow_id = create(claimed)
+    add_step(claimed, job_flow_id)
+    end_step(job_flow_id, "COMPLETED")
+    (entry,) = services.ledger.read_batch_entries(services.ledger.read_batch(claimed["batch_id"]))
+    counts = {"rows_in": 0, "rows_out": 0, "rows_rejected": 0}
+    file = {"upload_id": entry.upload_id, "key": "flights/1.csv", "state": "QUARANTINED", "reason": "bad"}
+    report = {"version": 1, "batch_id": claimed["batch_id"], "output": "s3://sd-curated/flights/x"}
+    report |= {"bytes_in": 4, "seconds": 1, "files": [file | counts]} | counts
+    places = locate_batch(make_pipeline(), services.deployment, claimed["batch_id"])
+    services.storage.write_manifest(places.report, report)
+    ti = FakeTaskInstance()
+    with pytest.raises(AirflowSkipException, match="nothing was written"):
+        publish(make_context(ti=ti))
+    assert ti.pushed["return_value"]["output"] is None
+    assert ti.pushed["return_value"]["files_quarantined"] == 1
+    assert services.ledger.read_open_batches() == []
 
 
 def test_a_batch_that_failed_fails_its_run_with_the_reason(services, claimed):
@@ -378,17 +448,14 @@ def test_the_sweep_gives_unrouted_objects_to_pipelines_that_match_by_now(service
     assert result["woken"] == ["weather"]
 
 
-def test_the_reaper_ends_job_flows_without_a_living_run(services, claimed, emr, monkeypatch):
+def test_the_reaper_ends_job_flows_without_a_living_run(claimed, emr):
     job_flow_id = create(claimed)
 
     def reap(*live_runs):
         return ReapOperator(task_id="reap").execute(make_context(ti=FakeTaskInstance(live_runs=live_runs)))
 
-    assert reap() == [], "it is young"
-    later = datetime.now(UTC) + timedelta(minutes=11)
-    monkeypatch.setattr(services.ledger, "now", lambda: later)
     assert reap("run1") == []
-    assert reap() == [job_flow_id]
+    assert reap() == [job_flow_id], "at once, however young it is"
     state = emr.describe_cluster(ClusterId=job_flow_id)["Cluster"]["Status"]["State"]
     assert state in {"TERMINATING", "TERMINATED"}
 

@@ -9,23 +9,37 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 from airflow.triggers.shared_stream import SharedStreamManager
+from botocore.exceptions import EndpointConnectionError
 from moto.moto_api._internal import moto_api_backend
 from moto.server import ThreadedMotoServer
 
+from sparkdrop.aws.arrivals_queue import ArrivalsQueue
+from sparkdrop.aws.ledger import Ledger
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.events import build_wake_up
 from sparkdrop.core.invocation import Invocation
 from sparkdrop.core.uploads import UNROUTED, Arrival
-from sparkdrop.orchestration import arrival_trigger
+from sparkdrop.orchestration import arrival_trigger, arrivals_stream
 from sparkdrop.orchestration.arrival_sensor import ArrivalSensorTrigger
 from sparkdrop.orchestration.arrival_trigger import ArrivalTrigger
 from sparkdrop.orchestration.services import get_deployment, get_services
 from sparkdrop.orchestration.step_trigger import StepTrigger
+from sparkdrop.orchestration.trouble_trigger import TroubleTrigger
 
 from .conftest import create_resources
 
 IS_WAITING = arrival_trigger._is_waiting
 DEADLINE_SECONDS = 30
+STEP = {
+    "job_flow_id": "j-1",
+    "step_ids": ["s-1"],
+    "waiter_delay": 15,
+    "waiter_max_attempts": 9,
+    "aws_conn_id": None,
+    "batch_id": "B1",
+    "timeout_seconds": 7200.0,
+    "owns_job_flow": True,
+}
 
 
 class Airflow:
@@ -104,7 +118,7 @@ def find_free_port():
 def system(environment, monkeypatch):  # noqa: ARG001 - it has to be there first
     # a poll that waits on the server would outlive the test by its 20 seconds
     monkeypatch.setattr("sparkdrop.aws.arrivals_queue._LONG_POLL_SECONDS", 1)
-    monkeypatch.setattr(arrival_trigger, "_FIRST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(arrivals_stream, "_FIRST_PAUSE_SECONDS", 0.1)
     # what a trigger finds at its start depends on how far the stream is by then
     monkeypatch.setattr(arrival_trigger, "_is_waiting", lambda *_: False)
     moto_api_backend.reset()  # servers of one process share their state
@@ -216,7 +230,7 @@ async def test_rubbish_goes_to_the_dead_letters_and_the_stream_lives_on(system):
 
 async def test_an_outage_is_waited_out(system, monkeypatch):
     told = []
-    monkeypatch.setattr(arrival_trigger.log, "warning", lambda text, **_: told.append(text), raising=False)
+    monkeypatch.setattr(arrivals_stream.log, "warning", lambda text, **_: told.append(text), raising=False)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # else the client itself bridges some seconds
     host, port = system.server.get_host_and_port()
     async with airflow_with("flights") as airflow:
@@ -234,6 +248,108 @@ async def test_an_outage_is_waited_out(system, monkeypatch):
         await until(lambda: len(airflow.events) == 2)
         airflow.confirm()
         await until(lambda: system.count() == 0)
+
+
+class Outage:
+    """A ledger that cannot be reached, for as long as this is not over."""
+
+    def __init__(self, ledger, calls=""):
+        self.tries = 0
+        self._events = ledger.table.client.meta.events
+        self._name = f"before-call.dynamodb{calls}"
+        self._events.register(self._name, self._fail)
+
+    def _fail(self, **_):
+        self.tries += 1
+        raise EndpointConnectionError(endpoint_url="the ledger's")
+
+    def end(self):
+        self._events.unregister(self._name, self._fail)
+
+
+def see_always(system, max_receives=5):
+    """Let the queue show its messages at once again: each receive counts, and none waits."""
+    arn = system.sqs.get_queue_attributes(QueueUrl=system.dead, AttributeNames=["QueueArn"])
+    policy = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": max_receives}
+    attributes = {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": "0"}
+    system.sqs.set_queue_attributes(QueueUrl=system.url, Attributes=attributes)
+
+
+@pytest.mark.parametrize("begins", ["before", "after"])
+async def test_an_outage_of_the_ledger_of_any_length_loses_nothing(system, monkeypatch, begins):
+    """The outage lasts for many more tries than the queue has receives, and begins before or after one."""
+    monkeypatch.setattr(arrivals_stream, "_LONGEST_PAUSE_SECONDS", 0.1)
+    see_always(system)
+    outage = Outage(get_services().ledger, "" if begins == "before" else ".BatchWriteItem")
+    keys = [f"flights/{number}.csv" for number in range(7)]  # too few for a second receive
+    system.land(*keys)
+    async with airflow_with("flights") as airflow:
+        await until(lambda: outage.tries > 30)
+        assert (system.count(), system.count(system.dead)) == (7, 0)
+        outage.end()
+        await until(lambda: len(get_services().ledger.read_inbox("flights", 99)) == 7)
+        await until(lambda: airflow.events)
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
+        assert system.count(system.dead) == 0
+    landed = {entry.arrival.key for entry in get_services().ledger.read_inbox("flights", 99)}
+    assert landed == set(keys)
+
+
+async def test_what_is_recorded_is_never_a_dead_letter_though_no_wake_up_is_stored(system):
+    see_always(system)
+    system.land("flights/1.csv")
+    async with airflow_with("flights") as airflow:
+        await until(lambda: system.count() == 0)
+        assert airflow.events
+        assert system.count(system.dead) == 0
+    assert get_services().ledger.is_waiting("flights")
+
+
+async def test_an_arrival_that_the_ledger_cannot_hold_keeps_no_other_waiting(system, monkeypatch):
+    record = Ledger.record
+
+    def refuse_one(self, pipeline, entries):
+        if any(entry.arrival.key == "flights/3.csv" for entry in entries):
+            raise ValueError("this one cannot be written")
+        record(self, pipeline, entries)
+
+    monkeypatch.setattr(Ledger, "record", refuse_one)
+    system.land(*(f"flights/{number}.csv" for number in range(7)))
+    async with airflow_with("flights") as airflow:
+        await until(lambda: sum(payload["uploads"] for _, payload, _ in airflow.events) == 6)
+        await until(lambda: system.count(system.dead) == 1)
+        airflow.confirm()
+        await until(lambda: system.count() == 0)
+    assert len(get_services().ledger.read_inbox("flights", 99)) == 6
+
+
+async def test_a_message_that_cannot_be_given_back_keeps_no_other_waiting(system, monkeypatch):
+    async def fail(*_):
+        raise EndpointConnectionError(endpoint_url="the queue's")
+
+    monkeypatch.setattr(ArrivalsQueue, "give_back", fail)
+    system.sqs.send_message(QueueUrl=system.url, MessageBody="rubbish")
+    system.land("flights/1.csv", "flights/2.csv")
+    async with airflow_with("flights") as airflow:
+        await until(lambda: sum(payload["uploads"] for _, payload, _ in airflow.events) == 2)
+        airflow.confirm()
+        await until(lambda: system.count() == 1)
+
+
+async def test_a_parser_that_breaks_at_a_message_keeps_no_other_waiting(system, monkeypatch):
+    parse = arrivals_stream.parse_arrival
+
+    def break_at_one(body):
+        if "flights/1.csv" in body:
+            raise RuntimeError("nobody thought of this")
+        return parse(body)
+
+    monkeypatch.setattr(arrivals_stream, "parse_arrival", break_at_one)
+    system.land("flights/1.csv", "flights/2.csv")
+    async with airflow_with("flights") as airflow:
+        await until(lambda: sum(payload["uploads"] for _, payload, _ in airflow.events) == 1)
+        await until(lambda: system.count(system.dead) == 1)
 
 
 async def test_a_stale_handle_does_not_end_the_stream(system):
@@ -275,21 +391,22 @@ async def test_the_sensors_trigger_fires_when_something_new_is_there(system, mon
         (
             ArrivalSensorTrigger("airports", "partner", ["a/*.csv"], 9.0),
             "sparkdrop.orchestration.arrival_sensor.ArrivalSensorTrigger",
-            {"pipeline": "airports", "bucket": "partner", "patterns": ["a/*.csv"], "poke_interval": 9.0},
-        ),
-        (
-            StepTrigger("j-1", ["s-1"], waiter_delay=15, waiter_max_attempts=9, aws_conn_id=None),
-            "sparkdrop.orchestration.step_trigger.StepTrigger",
             {
-                "job_flow_id": "j-1",
-                "step_ids": ["s-1"],
-                "waiter_delay": 15,
-                "waiter_max_attempts": 9,
-                "aws_conn_id": None,
+                "pipeline": "airports",
+                "bucket": "partner",
+                "patterns": ["a/*.csv"],
+                "poke_interval": 9.0,
+                "hidden": "skip",
             },
         ),
+        (
+            StepTrigger(**STEP),
+            "sparkdrop.orchestration.step_trigger.StepTrigger",
+            STEP,
+        ),
+        (TroubleTrigger(), "sparkdrop.orchestration.trouble_trigger.TroubleTrigger", {}),
     ],
-    ids=["arrival", "invocation", "sensor", "step"],
+    ids=["arrival", "invocation", "sensor", "step", "trouble"],
 )
 def test_a_trigger_is_stored_by_its_class_and_arguments(trigger, path, arguments):
     assert trigger.serialize() == (path, arguments)

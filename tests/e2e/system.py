@@ -164,18 +164,24 @@ class System:
     # Airflow
 
     def call_airflow(self, method: str, path: str, body: Any = None) -> Any:
-        if self._token is None:
-            login = {"username": self.login["user"], "password": self.login["password"]}
-            self._token = self._request("POST", "/auth/token", login, None)["access_token"]
-        return self._request(method, f"/api/v2{path}", body, self._token)
-
-    def _request(self, method: str, path: str, body: Any, token: str | None) -> Any:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = httpx.request(
-            method, self["AIRFLOW_URL"] + path, json=body, headers=headers, timeout=30, trust_env=False
-        )
+        answer = self.ask_airflow(method, path, body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
+
+    def ask_airflow(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Ask its API, signed in, and take any answer."""
+        if self._token is None:
+            login = {"username": self.login["user"], "password": self.login["password"]}
+            signed_in = self._request("POST", "/auth/token", login, None)
+            assert signed_in.is_success, signed_in.text
+            self._token = signed_in.json()["access_token"]
+        return self._request(method, f"/api/v2{path}", body, self._token)
+
+    def _request(self, method: str, path: str, body: Any, token: str | None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.request(
+            method, self["AIRFLOW_URL"] + path, json=body, headers=headers, timeout=30, trust_env=False
+        )
 
     def list_runs(self, dag_id: str) -> list[dict[str, Any]]:
         runs: list[dict[str, Any]] = self.call_airflow("GET", f"/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]

@@ -12,15 +12,16 @@ if _PROGRAMS not in sys.path:
     sys.path.insert(0, _PROGRAMS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3_door() -> Iterator[Any]:
-    """S3 behind a door that can be told to fail; ``tests.ingest.s3_server``."""
+    """S3 behind a door that can be told to fail; its environment ends with this folder's tests."""
     from ingest_parts import store
 
     from tests.ingest.s3_server import run_s3  # it needs the path above, and few tests need it
 
     with run_s3() as door, pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "ATTEMPTS", 3)  # each waits longer than the one before
+        patch.setattr(store, "_clients", {})
         yield door
 
 

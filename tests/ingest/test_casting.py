@@ -92,7 +92,9 @@ def test_every_integer_comes_back(values: list[int | None]) -> None:
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=30))
 def test_every_float_that_python_writes_comes_back(values: list[float]) -> None:
-    found, bad = cast_text(pa.array([repr(value) for value in values], pa.string()), Target(pa.float64(), ""), Rules())
+    found, bad = cast_text(
+        pa.array([repr(value) for value in values], pa.string()), Target(pa.float64(), ""), Rules()
+    )
     assert found.to_pylist() == values
     assert not bad.any()
 
@@ -108,7 +110,9 @@ def test_no_text_becomes_another_number(texts: list[str]) -> None:
                 assert is_bad or not text.strip()
 
 
-@given(st.lists(st.datetimes(min_value=dt.datetime(1, 1, 2), max_value=dt.datetime(9999, 12, 30)), max_size=20))  # noqa: DTZ001
+@given(
+    st.lists(st.datetimes(min_value=dt.datetime(1, 1, 2), max_value=dt.datetime(9999, 12, 30)), max_size=20)
+)
 def test_every_time_comes_back(values: list[dt.datetime]) -> None:
     for separator, zone in (("T", ""), (" ", "Z")):
         texts = pa.array([value.isoformat(separator) + zone for value in values], pa.string())

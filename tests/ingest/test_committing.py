@@ -14,6 +14,7 @@ from ingest_parts.committing import Pending, abort, abort_leftovers, complete, s
 from ingest_parts.faults import IngestError
 
 from tests.ingest.s3_server import make_bucket
+from tests.ingest.uploads import open_uploads, seen
 
 PROGRAMS = Path(committing.__file__).parents[1]
 
@@ -24,18 +25,6 @@ def write(store: Any, uri: str, *pieces: bytes) -> Pending:
         assert sink.write(piece) == len(piece)
     assert sink.tell() == sum(map(len, pieces))
     return sink.finish()
-
-
-def open_uploads(store: Any, root: str) -> list[str]:
-    """What waits below the root, by its key or its file's name."""
-    if root.startswith("file://"):
-        return [str(path) for path in Path(root.removeprefix("file://")).rglob(".*-pending")]
-    bucket = root.removeprefix("s3://").split("/")[0]
-    return [item["Key"] for item in store.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
-
-
-def seen(store: Any, root: str) -> list[str]:
-    return [item.uri.removeprefix(f"{root}/") for item in store.list(f"{root}/")]
 
 
 def test_nothing_is_seen_before_it_is_complete(store: Any, root: str) -> None:

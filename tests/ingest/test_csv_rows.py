@@ -12,10 +12,12 @@ from ingest_parts.csv_rows import read_csv
 from ingest_parts.dialect import Dialect
 from ingest_parts.faults import Unreadable, Unsplittable
 
-TEXT = st.text(st.sampled_from('ab,;"\'\t é\r\n'), max_size=6)
+TEXT = st.text(st.sampled_from("ab,;\"'\t é\r\n"), max_size=6)
 
 
-def read(text: str | bytes, width: int, dialect: Dialect | None = None, separator: str = ",", **more: Any) -> Any:
+def read(
+    text: str | bytes, width: int, dialect: Dialect | None = None, separator: str = ",", **more: Any
+) -> Any:
     data = text.encode() if isinstance(text, str) else text
     names = [f"c{number}" for number in range(width)]
     blocks = list(read_csv(io.BytesIO(data), names, dialect or Dialect(), separator, **more))
@@ -42,7 +44,9 @@ def test_what_a_writer_writes_is_read_back(
 ) -> None:
     width = len(rows[0]) if rows else 1
     written = io.StringIO(newline="")
-    csv.writer(written, delimiter=separator, quotechar=quote, lineterminator=line_end, quoting=csv.QUOTE_ALL).writerows(rows)
+    csv.writer(
+        written, delimiter=separator, quotechar=quote, lineterminator=line_end, quoting=csv.QUOTE_ALL
+    ).writerows(rows)
     text = written.getvalue() if ends else written.getvalue().removesuffix(line_end)
     blocks = read(text, width, Dialect(quote=quote), separator, block_bytes=block_bytes)
     assert list(rows_of(blocks)) == rows

@@ -84,6 +84,8 @@ def test_no_timestamps(pattern, said):
 def test_quotes():
     assert parse_pattern("yyyy'T''s'MM") == (Part("yyyy", "year"), Part("T's"), Part("MM", "month"))
     assert parse_pattern("''yy") == (Part("'"), Part("yy", "year"))
+    assert parse_pattern("''''") == (Part("'"),)
+    assert parse_pattern("'''a'") == (Part("'a"),)
 
 
 @given(st.text(max_size=12))

@@ -4,6 +4,7 @@ import re
 import shlex
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +16,10 @@ from pydantic import BaseModel, TypeAdapter
 from sparkdrop.aws.listing import FIELDS
 from sparkdrop.cli.main import app
 from sparkdrop.core import compute, pipeline, rejects
-from sparkdrop.core.charsets import CODECS, find_codec
 from sparkdrop.core.config import parse_configs
-from sparkdrop.core.date_patterns import parse_pattern
 from sparkdrop.core.deployment import Deployment, environment_name
-from sparkdrop.core.endings import COMPRESSIONS, NAMES
+from sparkdrop.core.input import Input
+from sparkdrop.core.quantities import format_duration
 from sparkdrop.core.uploads import UploadState
 from sparkdrop.core.variables import Variable
 
@@ -173,7 +173,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "The pipeline": (pipeline.Pipeline,),
     "`arrival`": (pipeline.ArrivalSettings,),
     "`batch`": (pipeline.BatchSettings,),
-    "`input`": (pipeline.Input,),
+    "`input`": (Input,),
     "`rejects`": (rejects.RejectSettings,),
     "`job`": (pipeline.Job,),
     "`compute`": (compute.EmrEc2, compute.CoreNodes),
@@ -241,37 +241,6 @@ def test_every_key_of_emrs_own_request_is_in_the_reference(model: type[BaseModel
     assert not missing
 
 
-def read_rules(title: str) -> str:
-    """A subsection of what comes out of what was dropped."""
-    (found,) = re.findall(rf"^### {title}\n(.*?)^##", REFERENCE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    return str(found)
-
-
-def test_the_reference_lists_every_ending_and_compression() -> None:
-    rules = read_rules("Formats")
-    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", rules, re.MULTILINE)
-    assert {kind: tuple(SPAN.findall(cell)) for kind, cell in rows} == NAMES
-    (told,) = re.findall(r"are also read as (.*?) with one file in it", rules)
-    assert tuple(SPAN.findall(told)) == COMPRESSIONS
-
-
-def test_the_reference_lists_every_charset() -> None:
-    rules = read_rules("Charsets")
-    told = {find_codec(name) for name in SPAN.findall(rules) if name[-1].isalnum()}
-    for first, last in re.findall(r"`([\w-]+?)` to\s`([\w-]+?)`", rules):
-        stem, start = re.fullmatch(r"(.*?)(\d+)", first).groups()  # type: ignore[union-attr]
-        numbers = range(int(start), int(last.rpartition("-")[2]) + 1)
-        told |= {find_codec(f"{stem}{number}") for number in numbers if number != 12}
-    assert told == set(CODECS)
-
-
-def test_the_reference_lists_letters_that_are_read() -> None:
-    told = re.findall(r"letters: (.*?) for a zone", read_rules("Dates and times"), re.DOTALL)[0]
-    for span in SPAN.findall(told):
-        if span not in {"Jan", "AM", "a", "h", "hh"}:
-            assert parse_pattern(span)[0].field, span
-
-
 # names
 
 
@@ -291,7 +260,8 @@ def test_the_readme_names_the_environment_of_a_deployment() -> None:
         row = told[environment_name(field)]
         assert row.startswith("optional") != info.is_required(), field
         if info.default and not info.is_required():
-            assert f"`{info.default}`" in row, field
+            shown = format_duration(info.default) if isinstance(info.default, timedelta) else info.default
+            assert f"`{shown}`" in row, field
 
 
 # links and the picture

@@ -9,7 +9,6 @@ from sparkdrop.core.emr_request import (
     MAX_STEP_CHARACTERS,
     build_job_flow,
     build_step,
-    locate_batch,
 )
 from sparkdrop.core.errors import BatchFailedError
 from sparkdrop.core.pipeline import Pipeline

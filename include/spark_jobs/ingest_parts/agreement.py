@@ -1,4 +1,4 @@
-"""The columns that a batch is read to: the declared ones, or those that its files show, by the pipeline's choice."""
+"""The columns that a batch is read to: the declared ones, or those that its files show."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ingest_parts.columns import Difference, Field, all_columns, compare, inferred_field, key_of, usual_columns
+from ingest_parts.columns import (
+    Difference,
+    Field,
+    all_columns,
+    compare,
+    inferred_field,
+    key_of,
+    usual_columns,
+)
+from ingest_parts.faults import Unreadable
 from ingest_parts.fitting import by_key
 from ingest_parts.inference import infer_column, join_types
 from ingest_parts.rows import read_part
 from ingest_parts.sources import Part, Source
-from ingest_parts.faults import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +98,9 @@ def _guess(store: Store, manifest: Manifest, fields: list[Field], sources: Seque
         for key, kind in _first_types(store, manifest, source, open_keys).items():
             types[key] = join_types(types.get(key, pa.null()), kind, text=True)
     return [
-        inferred_field(field.name, types[field.key]) if field.key in open_keys and field.key in types else field
+        inferred_field(field.name, types[field.key])
+        if field.key in open_keys and field.key in types
+        else field
         for field in fields
     ]
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import fastavro
 import pyarrow as pa
 
-from ingest_parts.avro_types import AvroTypes, fit, needs_fit
+from ingest_parts.avro_types import AvroSchema, AvroTypes, fit, needs_fit
 from ingest_parts.faults import Unreadable
 from ingest_parts.parquet_rows import plain
 from ingest_parts.typed_blocks import build_block
 from ingest_parts.typed_types import normal_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ingest_parts.blocks import Block
+
+_Result = TypeVar("_Result")
 
 BATCH_ROWS = 16 * 1024
 
@@ -25,8 +28,8 @@ def read_avro(stream: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Blo
     """The file's rows; forward only.
 
     Raises:
-        Unreadable: it is no Avro file, has a type that cannot be read, or a block is damaged or has other rows
-            than its header says.
+        Unreadable: it is no Avro file, has a type that cannot be read, or a block is damaged or has other
+            rows than its header says.
     """
     opened = _guard("its header", lambda: fastavro.block_reader(stream))
     schema = _table_schema(opened.writer_schema)
@@ -38,9 +41,10 @@ def read_avro(stream: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Blo
         block = _guard(f"block {number}", lambda: next(blocks, None))
         if block is not None:
             counted += block.num_records
-            records += _guard(f"block {number}", lambda: list(block))
-        if done + len(records) != counted:
-            raise Unreadable(f"block {number} has other rows than its header says")
+            records += _guard(f"block {number}", partial(list, block))
+            # fastavro stops at the header's count, whatever stands behind it in the block
+            if done + len(records) != counted or block.bytes_.read(1):  # type: ignore[attr-defined]  # the compiled reader has it
+                raise Unreadable(f"block {number} has other rows than its header says")
         for start in range(0, len(records), batch_rows):
             if block is not None and len(records) - start < batch_rows:
                 records = records[start:]
@@ -63,7 +67,7 @@ def avro_schema(stream: BinaryIO) -> pa.Schema:
     return _table_schema(_guard("its header", lambda: fastavro.block_reader(stream)).writer_schema)
 
 
-def _guard(part: str, read: Any) -> Any:
+def _guard(part: str, read: Callable[[], _Result]) -> _Result:
     """Call what may raise anything: fastavro meets damaged bytes with whatever error they lead to."""
     try:
         return read()
@@ -71,7 +75,7 @@ def _guard(part: str, read: Any) -> Any:
         raise Unreadable(f"{part} cannot be read as Avro: {plain(error)}") from error
 
 
-def _table_schema(schema: Any) -> pa.Schema:
+def _table_schema(schema: AvroSchema) -> pa.Schema:
     kind = AvroTypes().convert(schema)
     if not pa.types.is_struct(kind):
         raise Unreadable("its values are no records")

@@ -50,13 +50,17 @@ _LOGICAL = {
 _NAMED = ("record", "error", "enum", "fixed")
 
 
+AvroSchema = Any  # a name, a union's list, or a dict
+Value = Any  # one of fastavro's
+
+
 class AvroTypes:
     """The types of one schema; named ones are known from where they are first spelled out."""
 
     def __init__(self) -> None:
         self._named: dict[str, pa.DataType | None] = {}
 
-    def convert(self, schema: Any) -> pa.DataType:
+    def convert(self, schema: AvroSchema) -> pa.DataType:
         """What a schema's type becomes.
 
         Raises:
@@ -91,7 +95,9 @@ class AvroTypes:
     def _complex(self, schema: dict[str, Any]) -> pa.DataType:
         kind = schema["type"]
         if kind in ("record", "error"):
-            return pa.struct([pa.field(field["name"], self.convert(field["type"])) for field in schema["fields"]])
+            return pa.struct(
+                [pa.field(field["name"], self.convert(field["type"])) for field in schema["fields"]]
+            )
         if kind == "array":
             return pa.list_(self.convert(schema["items"]))
         if kind == "map":
@@ -111,7 +117,7 @@ def _logical_type(schema: dict[str, Any]) -> pa.DataType | None:
     return _LOGICAL.get(str(name))
 
 
-def fit(value: Any, kind: Any) -> Any:
+def fit(value: Value, kind: pa.DataType) -> Value:  # noqa: PLR0911  a table
     """A value of fastavro's as Arrow takes it for this type."""
     if value is None:
         return None
@@ -128,13 +134,19 @@ def fit(value: Any, kind: Any) -> Any:
     return value
 
 
-def needs_fit(kind: Any) -> bool:
+def needs_fit(kind: pa.DataType) -> bool:
     """Whether a column of this type may have values that Arrow does not take as they are."""
-    simple = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_temporal, pa.types.is_decimal)
+    simple = (
+        pa.types.is_boolean,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_temporal,
+        pa.types.is_decimal,
+    )
     return not any(test(kind) for test in simple)
 
 
-def _text(value: Any) -> str:
+def _text(value: Value) -> str:
     if isinstance(value, time):
         return value.isoformat(timespec="microseconds")
     if isinstance(value, UUID):

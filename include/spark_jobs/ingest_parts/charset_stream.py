@@ -1,7 +1,7 @@
 """Text in any charset, read as UTF-8 bytes without losing what is no text.
 
-Bytes that fit no character of the charset come out as bytes that are no UTF-8 either, so that whoever cuts the
-text into records finds the one record that they stand in.
+Bytes that fit no character of the charset come out as bytes that are no UTF-8 either, so that whoever cuts
+the text into records finds the one record that they stand in.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ codecs.register_error(_MARKED, _mark)
 def charset_reason(charset: str) -> str:
     """Why a record with such bytes is rejected, and what to do about it."""
     other = "windows-1252" if _family(charset) == "utf-8" else "utf-8"
-    return f"has bytes that are no {charset}; if the file is in another charset, declare it, as charset: {other}"
+    return (
+        f"has bytes that are no {charset}; if the file is in another charset, declare it, as charset: {other}"
+    )
 
 
 def open_utf8(stream: Readable, charset: str, *, is_start: bool = True) -> Readable:

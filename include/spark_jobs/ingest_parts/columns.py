@@ -1,4 +1,4 @@
-"""The columns of a batch: what is declared, what files have, and what the pipeline wants of the difference."""
+"""The columns of a batch: what is declared, what files have, and how the two differ."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def final_fields(fields: Sequence[Field]) -> tuple[Field, ...]:
 
 
 _SQL = {
-    "bool": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INT", "int64": "BIGINT", "float": "FLOAT",
-    "double": "DOUBLE", "string": "STRING", "binary": "BINARY", "date32[day]": "DATE",
+    "bool": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INT", "int64": "BIGINT",
+    "float": "FLOAT", "double": "DOUBLE", "string": "STRING", "binary": "BINARY", "date32[day]": "DATE",
     "timestamp[us, tz=UTC]": "TIMESTAMP", "timestamp[us]": "TIMESTAMP_NTZ", "null": "VOID",
 }  # fmt: skip
 

@@ -7,15 +7,25 @@ import gzip
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 
 from ingest_parts.faults import Unreadable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
-_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid, OSError)
+_DAMAGE = (
+    EOFError,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    pa.ArrowInvalid,
+    OSError,
+)
 _GZIP = b"\x1f\x8b"
 
 
@@ -31,7 +41,7 @@ class Unpacked:
         self._ending = ending
         self._stream = self._guard(lambda: _open(stream, ending))
 
-    def _guard(self, action: Callable[[], Any]) -> Any:
+    def _guard(self, action: Callable[[], Any]) -> Any:  # noqa: ANN401  the same
         try:
             return action()
         except Unreadable:

@@ -84,13 +84,17 @@ def read_csv(
         data = carry + more
         if not data:
             return
-        block, end = reader.read(data, final=final, first_line=line, owned=None if owned is None else owned - offset)
+        block, end = reader.read(
+            data, final=final, first_line=line, owned=None if owned is None else owned - offset
+        )
         if block is not None:
             yield block
         if final or (owned is not None and offset + end >= owned):
             return
         if len(data) - end > RECORD_LIMIT:
-            raise Unreadable(f"the record on line {line} has more than 64 MiB: is a quote there never closed?")
+            raise Unreadable(
+                f"the record on line {line} has more than 64 MiB: is a quote there never closed?"
+            )
         line += count_lines(data[:end])
         offset += end
         carry = data[end:]
@@ -105,22 +109,25 @@ class _Reader:
     nulls: tuple[str, ...]
     divided: bool
 
-    def read(self, data: bytes, *, final: bool, first_line: int, owned: int | None) -> tuple[Block | None, int]:
+    def read(
+        self, data: bytes, *, final: bool, first_line: int, owned: int | None
+    ) -> tuple[Block | None, int]:
         """The rows of the whole records of a text, and where the last of them ends."""
         quote = ord(self.dialect.quote) if self.dialect.quote else None
         frames = frame(data, separator=ord(self.separator), quote=quote, final=final)
-        irregular = not frames.regular or (self.dialect.escape is not None and self.dialect.escape.encode() in data)
+        irregular = not frames.regular or (
+            self.dialect.escape is not None and self.dialect.escape.encode() in data
+        )
         records: list[Record] = []
         if irregular and self.divided:
             raise Unsplittable
         if irregular:
             records, end = take_apart(
-                data, separator=self.separator.encode(), quote=self._byte("quote"), escape=self._byte("escape"),
-                final=final, first_line=first_line,
+                data, separator=self.separator.encode(), quote=self._byte("quote"),
+                escape=self._byte("escape"), final=final, first_line=first_line,
             )  # fmt: skip
-            frames = Frames(
-                end, np.array([r.start for r in records], np.int64), np.array([r.stop for r in records], np.int64), False
-            )
+            starts, stops = ([getattr(record, edge) for record in records] for edge in ("start", "stop"))
+            frames = Frames(end, np.array(starts, np.int64), np.array(stops, np.int64), regular=False)
         frames, records = self._keep(data, frames, records, owned)
         if not len(frames.starts):
             return None, frames.end
@@ -229,8 +236,8 @@ class _Reader:
             rejects.append(Reject(self._width_fault(width) or "", record, line, row))
         if found + len(bad) != len(places):
             raise Unreadable(
-                f"the CSV parser found {found + len(wrong)} records from line {origins.first_line} on, where a count of "
-                f"the bytes finds {len(places)}: its rows cannot be trusted"
+                f"the CSV parser found {found + len(wrong)} records from line {origins.first_line} on, where "
+                f"a count of the bytes finds {len(places)}: its rows cannot be trusted"
             )
         origins.rows = np.setdiff1d(places, np.array(bad, np.int64), assume_unique=True) if bad else places
         columns = {}
@@ -246,10 +253,11 @@ class _Reader:
             read_options=csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
             parse_options=csv.ParseOptions(
                 delimiter=self.separator, quote_char=self.dialect.quote or False, double_quote=True,
-                newlines_in_values=self.dialect.quote is not None, ignore_empty_lines=True, invalid_row_handler=note,
+                newlines_in_values=self.dialect.quote is not None, ignore_empty_lines=True,
+                invalid_row_handler=note,
             ),
             convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), null_values=list(self.nulls), strings_can_be_null=True,
-                quoted_strings_can_be_null=False, check_utf8=False,
+                column_types=dict.fromkeys(names, pa.string()), null_values=list(self.nulls),
+                strings_can_be_null=True, quoted_strings_can_be_null=False, check_utf8=False,
             ),
         )  # fmt: skip

@@ -45,7 +45,9 @@ def measure(store: Store, source: Source, start: int, stop: int, quote: str | No
     return Measure(quotes, lines, first, last)
 
 
-def divide(source: Source, begin: int, bounds: Sequence[tuple[int, int]], measures: Sequence[Measure]) -> list[Part]:
+def divide(
+    source: Source, begin: int, bounds: Sequence[tuple[int, int]], measures: Sequence[Measure]
+) -> list[Part]:
     """The parts of a file, each with whether it starts inside of quotes and on which line."""
     parts: list[Part] = []
     quotes, line = 0, source.line

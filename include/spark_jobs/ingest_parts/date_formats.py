@@ -4,6 +4,7 @@ Letters as in https://spark.apache.org/docs/4.0.2/sql-ref-datetime-pattern.html,
 every reader: y M d H h m s S a X Z and quoted text. Nothing may stand before, behind or between.
 """
 
+# ruff: noqa: PLR2004 - limits of clocks and calendars
 from __future__ import annotations
 
 import re
@@ -21,10 +22,15 @@ _PATTERNS = {
     "MM": r"(?P<month>\d\d)", "M": r"(?P<month>\d{1,2})", "MMM": r"(?P<month_name>[A-Za-z]{3})",
     "dd": r"(?P<day>\d\d)", "d": r"(?P<day>\d{1,2})",
     "HH": r"(?P<hour>\d\d)", "H": r"(?P<hour>\d{1,2})", "hh": r"(?P<half>\d\d)", "h": r"(?P<half>\d{1,2})",
-    "mm": r"(?P<minute>\d\d)", "m": r"(?P<minute>\d{1,2})", "ss": r"(?P<second>\d\d)", "s": r"(?P<second>\d{1,2})",
+    "mm": r"(?P<minute>\d\d)", "m": r"(?P<minute>\d{1,2})",
+    "ss": r"(?P<second>\d\d)", "s": r"(?P<second>\d{1,2})",
     "a": r"(?P<noon>[AaPp][Mm])",
 }  # fmt: skip
-_ZONES = {"X": r"(?P<zone>Z|[+-]\d\d(?::?\d\d)?)", "x": r"(?P<zone>[+-]\d\d(?::?\d\d)?)", "Z": r"(?P<zone>[+-]\d{4})"}
+_ZONES = {
+    "X": r"(?P<zone>Z|[+-]\d\d(?::?\d\d)?)",
+    "x": r"(?P<zone>[+-]\d\d(?::?\d\d)?)",
+    "Z": r"(?P<zone>[+-]\d{4})",
+}
 
 
 @cache
@@ -46,7 +52,9 @@ def compile_format(pattern: str) -> Callable[[str], datetime | None]:
     def parse(text: str) -> datetime | None:
         match = expression.fullmatch(text)
         try:
-            return _build({key: value for key, value in match.groupdict().items() if value}) if match else None
+            return (
+                _build({key: value for key, value in match.groupdict().items() if value}) if match else None
+            )
         except ValueError:
             return None
 
@@ -75,7 +83,13 @@ def _build(parts: dict[str, str]) -> datetime:
     if fraction[6:].strip("0"):
         raise ValueError(fraction)
     moment = datetime(  # noqa: DTZ001  the zone follows
-        year, month, int(parts["day"]), hour, int(parts.get("minute", "0")), int(parts.get("second", "0")), int(fraction[:6])
+        year,
+        month,
+        int(parts["day"]),
+        hour,
+        int(parts.get("minute", "0")),
+        int(parts.get("second", "0")),
+        int(fraction[:6]),
     )
     return moment.replace(tzinfo=parse_offset(parts["zone"])) if "zone" in parts else moment
 

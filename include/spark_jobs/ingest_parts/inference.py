@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +16,8 @@ from ingest_parts.json_values import infer_json
 from ingest_parts.typed_merging import merge_types
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ingest_parts.blocks import Column
     from ingest_parts.dialect import Rules
 
@@ -41,16 +42,21 @@ def infer_text(values: pa.Array, rules: Rules, quoted: np.ndarray | None = None)
         quoted = quoted[valid] if quoted is not None else None
     if not len(values):
         return pa.null()
-    candidates = (*_NUMBERS, *_TIMES)
+    candidates: tuple[pa.DataType, ...] = (*_NUMBERS, *_TIMES)
     if quoted is not None:
         if quoted.any() and not quoted.all():
             return pa.string()
-        if not quoted.any() and pc.any(pc.is_in(pc.utf8_slice_codeunits(values, 0, 1), pa.array(["{", "["]))).as_py():
+        if (
+            not quoted.any()
+            and pc.any(pc.is_in(pc.utf8_slice_codeunits(values, 0, 1), pa.array(["{", "["]))).as_py()
+        ):
             return infer_json(values, quoted, lambda some, marks: infer_text(some, rules, marks))
         candidates = _TIMES if quoted.all() else _NUMBERS
     sample = min(_SAMPLE, len(values))
     for kind in candidates:
-        if _fits(values[:sample], kind, rules, quoted, sample) and _fits(values, kind, rules, quoted, len(values)):
+        if _fits(values[:sample], kind, rules, quoted, sample) and _fits(
+            values, kind, rules, quoted, len(values)
+        ):
             return kind
     return pa.string()
 
@@ -64,8 +70,8 @@ def _fits(values: pa.Array, kind: pa.DataType, rules: Rules, quoted: np.ndarray 
 def join_types(left: pa.DataType, right: pa.DataType, *, text: bool) -> pa.DataType:
     """The type for a column that shows one type here and another there.
 
-    Text of two kinds is STRING, but for numbers; whether a DOUBLE holds the whole numbers as well is seen when
-    they are converted.
+    Text of two kinds is STRING, but for numbers; whether a DOUBLE holds the whole numbers as well is seen
+    when they are converted.
     """
     if left == right or pa.types.is_null(right):
         return left

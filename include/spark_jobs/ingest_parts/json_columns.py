@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,7 +15,7 @@ from ingest_parts.blocks import Column
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ingest_parts.json_decoding import Decoded
+    from ingest_parts.json_decoding import Decoded, RowShape
 
 _STRINGS = msgspec.json.Decoder(list[str])
 _QUOTE, _BACKSLASH, _NULL = b'"\\n'
@@ -27,40 +26,40 @@ def name_key(name: str) -> str:
     return name.strip().lower()
 
 
-def build_columns(decoded: Decoded, names: Sequence[str], data: bytes) -> dict[str, Column]:
+def build_columns(decoded: Decoded, shape: RowShape, data: bytes) -> dict[str, Column]:
     """The columns of a frame's rows; rows that name a column twice become faults of it."""
-    # Row by row, as the cells lie in memory: column by column takes four times as long.
-    cells = list(chain.from_iterable(map(msgspec.structs.astuple, decoded.rows)))
+    names = shape.names
+    cells = shape.cells(decoded.rows)
     lengths = np.fromiter(map(len, cells), np.int64, len(cells))
-    text = b"".join(cells)  # type: ignore[arg-type]  Raw is a buffer
+    text = b"".join(cells)  # Raw is a buffer
     twice = _rows_with_doubles(decoded, names, data, (text, lengths))
     if twice:
         for index, name in sorted(twice.items()):
-            decoded.faults.append((decoded.spans[index], f"names the column {name!r} twice"))
+            decoded.faults.append((tuple(decoded.spans[index].tolist()), f"names the column {name!r} twice"))
         decoded.rows = [row for index, row in enumerate(decoded.rows) if index not in twice]
-        decoded.spans = [span for index, span in enumerate(decoded.spans) if index not in twice]
-        return build_columns(decoded, names, data)
-    table = text_column(text, lengths)
+        decoded.spans = np.delete(decoded.spans, list(twice), axis=0)
+        return build_columns(decoded, shape, data)
+    values, quoted = text_column(text, lengths)
     columns = {}
     for fields in _by_key(names).values():
-        parts = [_cut_column(table, field, len(names)) for field in fields]
+        parts = [_cut_column(values, quoted, slice(field, None, len(names))) for field in fields]
         columns[names[fields[0]]] = parts[0] if len(parts) == 1 else _coalesce(parts)
     return columns
 
 
-def _cut_column(table: Column, field: int, width: int) -> Column:
-    places = np.arange(field, len(table.values), width)
-    return Column(pc.take(table.values, pa.array(places)), is_text=True, quoted=table.quoted[places])
+def _cut_column(values: pa.Array, quoted: np.ndarray, cells: slice) -> Column:
+    places = pa.array(np.arange(len(values))[cells])
+    return Column(pc.take(values, places), is_text=True, quoted=quoted[cells])
 
 
 def _coalesce(parts: list[Column]) -> Column:
     """One column of several, of which each row has one at most."""
-    quoted = np.logical_or.reduce([part.quoted for part in parts])
+    quoted = np.logical_or.reduce([part.quoted for part in parts if part.quoted is not None])
     return Column(pc.coalesce(*[part.values for part in parts]), is_text=True, quoted=quoted)
 
 
-def text_column(data: bytes, lengths: Any) -> Column:
-    """Raw values that stand one behind the other; an empty one is a value that is not there."""
+def text_column(data: bytes, lengths: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    """Text of raw values that stand one behind the other, and which are strings; an empty one is null."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     raw = np.frombuffer(data, np.uint8)
@@ -80,10 +79,10 @@ def text_column(data: bytes, lengths: Any) -> Column:
         mask = np.zeros(len(values), np.bool_)
         mask[escaped] = True
         values = pc.replace_with_mask(values, pa.array(mask), pa.array(texts, pa.string()))
-    return Column(values, is_text=True, quoted=quoted)
+    return values, quoted
 
 
-def _strings(raw: Any, offsets: Any, valid: Any) -> Any:
+def _strings(raw: np.ndarray, offsets: np.ndarray, valid: np.ndarray) -> pa.Array:
     buffers = [
         None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little")),
         pa.py_buffer(offsets.astype(np.int32)),
@@ -92,7 +91,9 @@ def _strings(raw: Any, offsets: Any, valid: Any) -> Any:
     return pa.Array.from_buffers(pa.string(), len(valid), buffers)
 
 
-def _unescape(data: bytes, raw: Any, offsets: Any, quoted: Any) -> tuple[Any, list[str]]:
+def _unescape(
+    data: bytes, raw: np.ndarray, offsets: np.ndarray, quoted: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
     """The strings that have a backslash: which they are, and what they say."""
     cells = np.unique(np.searchsorted(offsets, np.flatnonzero(raw == _BACKSLASH), side="right") - 1)
     cells = cells[quoted[cells]]
@@ -112,14 +113,14 @@ def _rows_with_doubles(
 ) -> dict[int, str]:
     """Rows that have a name twice, with the name; also where the two differ in case only.
 
-    msgspec keeps the last of two equal names and says nothing. But every colon of a row stands behind a name, or
-    in a name or a value that was kept: where the colons of the text are more than these, a name came twice.
+    msgspec keeps the last of two equal names and says nothing. But every colon of a row stands behind a name,
+    or in a name or a value that was kept: where the text has more colons than these, a name came twice.
     """
     same_key = [fields for fields in _by_key(names).values() if len(fields) > 1]
     if not same_key and _colons_of_text(decoded, data) == _colons_of_rows(names, data, cells):
         return {}
     twice = {}
-    for index, (start, end) in enumerate(decoded.spans):
+    for index, (start, end) in enumerate(decoded.spans.tolist()):
         name = _double(data[start:end])
         if name is not None:
             twice[index] = name
@@ -128,8 +129,8 @@ def _rows_with_doubles(
 
 def _colons_of_text(decoded: Decoded, data: bytes) -> int:
     if len(decoded.spans) and not decoded.faults:
-        return data.count(b":", decoded.spans[0][0], decoded.spans[-1][1])
-    return sum(data.count(b":", start, end) for start, end in decoded.spans)
+        return data.count(b":", decoded.spans[0, 0], decoded.spans[-1, 1])
+    return sum(data.count(b":", start, end) for start, end in decoded.spans.tolist())
 
 
 def _colons_of_rows(names: Sequence[str], data: bytes, cells: tuple[bytes, Any]) -> int:

@@ -1,8 +1,8 @@
 """Rows of JSON: one object a line, several on a line, documents over lines, or arrays of objects.
 
 Which of these a file is, it tells itself. What stands behind an object is never passed over: the record is
-rejected with its text. A cell is the text of a JSON string, or the raw text of a number, a word, an object or an
-array; null and a name that is not there are null.
+rejected with its text. A cell is the text of a JSON string, or the raw text of a number, a word, an object or
+an array; null and a name that is not there are null.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ingest_parts.blocks import TEXT_LIMIT, Block, Reject
 from ingest_parts.charset_stream import MARKS, open_utf8
 from ingest_parts.json_columns import build_columns
 from ingest_parts.json_decoding import FrameDecoder
-from ingest_parts.json_framing import detect_layout, frame_pieces
+from ingest_parts.json_framing import HEAD_BYTES, detect_layout, frame_pieces
 from ingest_parts.line_stretch import LineStretch
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from ingest_parts.charset_stream import Readable
     from ingest_parts.json_framing import Frame
-    from ingest_parts.json_structure import Span
+    from ingest_parts.json_structure import Span, Spans
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20  # larger ones are slower: their cells fall out of the processor's cache
 RECORD_BYTES = 128 << 20  # a larger record is refused: it would have to fit in memory several times
 
 
 def is_json_lines(head: bytes) -> bool:
-    """Whether a file that begins with these bytes has its records in lines, so that it may be cut at line ends."""
+    """Whether a file that begins so has its records in lines, so that it may be cut at line ends."""
     marked = next((mark for mark, name in MARKS if head.startswith(mark)), b"")
     text = head.removeprefix(MARKS[2][0])
     if (marked and text == head) or b"\x00" in head or b"\n" not in text.lstrip():
@@ -60,12 +60,13 @@ def read_json(
         record_bytes: the largest record that is taken.
 
     Raises:
-        Unreadable: the charset is unknown or another one, a record is too large, an array's brackets do not match.
+        Unreadable: the charset is unknown or another one, a record is too large, or an array's brackets
+            do not match.
     """
     is_stretch = start > 0 or end is not None
     source = LineStretch(stream, start, end) if is_stretch else stream
     text = open_utf8(source, charset, is_start=start == 0)
-    head = _fill(text, block_bytes)
+    head = _fill(text, max(block_bytes, HEAD_BYTES))
     layout = "lines" if is_stretch else detect_layout(head)
     frames = frame_pieces(_pieces(text, head, block_bytes), layout, first_line=first_line, limit=record_bytes)
     decoder = FrameDecoder(charset)
@@ -78,7 +79,7 @@ def read_json(
 class TextOrigins:
     """Where the rows of a frame stand in the file."""
 
-    def __init__(self, frame: Frame, spans: list[Span]) -> None:
+    def __init__(self, frame: Frame, spans: Spans) -> None:
         self._frame = frame
         self._spans = spans
 
@@ -86,7 +87,8 @@ class TextOrigins:
         """Line, None and the record's text."""
         lines = self._frame.lines()
         return [
-            (lines.at(self._spans[row][0]), None, record_text(self._frame.data, self._spans[row])) for row in rows
+            (lines.at(span[0]), None, record_text(self._frame.data, span))
+            for span in self._spans[list(rows)].tolist()
         ]
 
 
@@ -97,7 +99,7 @@ def record_text(data: bytes, span: Span) -> str:
 
 def _build_block(frame: Frame, decoder: FrameDecoder) -> Block:
     decoded = decoder.decode(frame)
-    columns = build_columns(decoded, decoder.shape.names, frame.data)
+    columns = build_columns(decoded, decoder.shape, frame.data)
     lines = frame.lines()
     rejects = [
         Reject(reason=reason, text=record_text(frame.data, span), line=lines.at(span[0]))
@@ -114,7 +116,7 @@ def _build_block(frame: Frame, decoder: FrameDecoder) -> Block:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Hold the collector of cycles back: half a million cells at once are no cycles, but make it search for them."""
+    """Hold the collector of cycles back: it would search half a million cells at once for cycles."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -133,7 +135,7 @@ def _fill(text: Readable, size: int) -> bytes:
 
 
 def _pieces(text: Readable, head: bytes, size: int) -> Iterator[bytes]:
-    piece = head
-    while piece:
+    for start in range(0, len(head), size):
+        yield head[start : start + size]
+    while piece := _fill(text, size):
         yield piece
-        piece = _fill(text, size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from ingest_parts.json_columns import name_key, text_column
 
-Cast = tuple[pa.Array, Any]  # the values, null where they are bad; a mask of the bad ones
-CastText = Callable[[pa.Array, pa.DataType, Any], Cast]  # values, type, quoted
-InferText = Callable[[pa.Array, Any], pa.DataType]  # values, quoted
+Cast = tuple[pa.Array, np.ndarray]  # the values, null where they are bad; a mask of the bad ones
+CastText = Callable[[pa.Array, pa.DataType, np.ndarray], Cast]  # values, type, quoted
+InferText = Callable[[pa.Array, np.ndarray], pa.DataType]  # values, quoted
 
 MAX_DEPTH = 32  # of a type that is inferred; what is deeper stays JSON
 MAX_FIELDS = 1000  # of a struct that is inferred; an object with more is a map by nature, and stays JSON
@@ -40,13 +40,13 @@ def cast_json(
     kind: pa.DataType,
     cast_text: CastText,
     *,
-    quoted: Any = None,
+    quoted: np.ndarray | None = None,
     ignore_extra: bool = False,
 ) -> Cast:
     """Values of JSON in that type, and a mask of those that are none.
 
-    Fields go by name without case; one that is missing is null. A value is bad where one of its leaves is, where
-    it names a field twice, or a field that the struct has not.
+    Fields go by name without case; one that is missing is null. A value is bad where one of its leaves is,
+    where it names a field twice, or a field that the struct has not.
 
     Args:
         values: the raw text of objects and arrays; null is null.
@@ -59,7 +59,7 @@ def cast_json(
     return _cast(values, kind, marks, _Rules(cast_text, ignore_extra))
 
 
-def _cast(values: pa.Array, kind: Any, quoted: Any, rules: _Rules) -> Cast:
+def _cast(values: pa.Array, kind: pa.DataType, quoted: np.ndarray, rules: _Rules) -> Cast:
     if not pa.types.is_nested(kind):
         return rules.cast_text(values, kind, quoted)
     texts = pc.if_else(pa.array(~quoted), values, pa.scalar(None, pa.string())).to_pylist()
@@ -72,14 +72,14 @@ def _cast(values: pa.Array, kind: Any, quoted: Any, rules: _Rules) -> Cast:
     return made, bad | (quoted & pc.is_valid(values).to_numpy(zero_copy_only=False))
 
 
-def _cast_struct(texts: list[str | None], kind: Any, rules: _Rules) -> Cast:
+def _cast_struct(texts: list[str | None], kind: pa.DataType, rules: _Rules) -> Cast:
     objects, bad = _decode_objects(texts)
     keyed = [None if row is None else {name_key(name): cell for name, cell in row.items()} for row in objects]
     children = []
     for field in kind:
         key = name_key(field.name)
-        column = _raw_column([b"" if row is None else row.get(key, b"") for row in keyed])
-        cells, bad_cells = _cast(column.values, field.type, column.quoted, rules)
+        values, quoted = _raw_column([b"" if row is None else row.get(key, b"") for row in keyed])
+        cells, bad_cells = _cast(values, field.type, quoted, rules)
         children.append(cells)
         bad |= bad_cells
     if not rules.ignore_extra:
@@ -89,22 +89,24 @@ def _cast_struct(texts: list[str | None], kind: Any, rules: _Rules) -> Cast:
     return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask), bad
 
 
-def _cast_list(texts: list[str | None], kind: Any, rules: _Rules) -> Cast:
+def _cast_list(texts: list[str | None], kind: pa.DataType, rules: _Rules) -> Cast:
     lists, bad = _decode_lists(texts)
-    column = _raw_column(list(chain.from_iterable(filter(None, lists))))
-    items, bad_items = _cast(column.values, kind.value_type, column.quoted, rules)
+    values, quoted = _raw_column(list(chain.from_iterable(filter(None, lists))))
+    items, bad_items = _cast(values, kind.value_type, quoted, rules)
     offsets, bad_lists = _fold([len(row or ()) for row in lists], bad_items)
     bad |= bad_lists
     mask = pa.array(np.array([row is None for row in lists], np.bool_) | bad)
     return pa.ListArray.from_arrays(offsets, items, type=kind, mask=mask), bad
 
 
-def _cast_map(texts: list[str | None], kind: Any, rules: _Rules) -> Cast:
+def _cast_map(texts: list[str | None], kind: pa.DataType, rules: _Rules) -> Cast:
     objects, bad = _decode_objects(texts, by_case=True)
     names = pa.array(list(chain.from_iterable(filter(None, objects))), pa.string())
-    keys, bad_keys = rules.cast_text(names, kind.key_type, np.full(len(names), pa.types.is_string(kind.key_type)))
-    column = _raw_column([cell for row in filter(None, objects) for cell in row.values()])
-    items, bad_items = _cast(column.values, kind.item_type, column.quoted, rules)
+    keys, bad_keys = rules.cast_text(
+        names, kind.key_type, np.full(len(names), pa.types.is_string(kind.key_type))
+    )
+    values, quoted = _raw_column([cell for row in filter(None, objects) for cell in row.values()])
+    items, bad_items = _cast(values, kind.item_type, quoted, rules)
     kept = np.flatnonzero(~bad_keys)  # a map has no null key; a value with a bad one is bad itself
     lengths = [len(row or ()) for row in objects]
     _, bad_maps = _fold(lengths, bad_keys | bad_items)
@@ -116,7 +118,7 @@ def _cast_map(texts: list[str | None], kind: Any, rules: _Rules) -> Cast:
     return pa.MapArray.from_arrays(offsets, keys.take(taken), items.take(taken), type=kind, mask=mask), bad
 
 
-def _fold(lengths: Any, bad_items: Any) -> tuple[pa.Array, Any]:
+def _fold(lengths: Sequence[int] | np.ndarray, bad_items: np.ndarray) -> tuple[pa.Array, np.ndarray]:
     """Offsets of lists of these lengths, and which lists have a bad item."""
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
@@ -125,7 +127,8 @@ def _fold(lengths: Any, bad_items: Any) -> tuple[pa.Array, Any]:
     return pa.array(offsets), bad
 
 
-def _raw_column(cells: list[Any]) -> Any:
+def _raw_column(cells: list[Any]) -> tuple[pa.Array, np.ndarray]:
+    """Text of the cells, and which are JSON strings."""
     lengths = np.fromiter(map(len, cells), np.int64, len(cells))
     return text_column(b"".join(cells), lengths)
 
@@ -146,7 +149,9 @@ def _decode_lists(texts: list[str | None]) -> tuple[list[list[Any] | None], Any]
     return _decode(texts, _LISTS, _LIST)
 
 
-def _decode(texts: list[str | None], many: Any, one: Any) -> tuple[list[Any], Any]:
+def _decode(
+    texts: list[str | None], many: msgspec.json.Decoder[Any], one: msgspec.json.Decoder[Any]
+) -> tuple[list[Any], Any]:
     bad = np.zeros(len(texts), np.bool_)
     try:
         rows = many.decode("[" + ",".join(["null" if text is None else text for text in texts]) + "]")
@@ -165,7 +170,10 @@ def _decode(texts: list[str | None], many: Any, one: Any) -> tuple[list[Any], An
 
 
 def _names_twice(text: str, row: dict[str, Any], *, by_case: bool) -> bool:
-    """Whether an object has a name twice. Each name has a colon behind it; where none is left over, none came twice."""
+    """Whether an object has a name twice.
+
+    Each name has a colon behind it: where none is left over, none came twice.
+    """
     keys = row if by_case else {name_key(name) for name in row}
     if len(keys) < len(row):
         return True
@@ -184,11 +192,11 @@ class _DisagreeError(Exception):
     """Objects, arrays and plain values in one column."""
 
 
-def infer_json(values: pa.Array, quoted: Any, infer_text: InferText) -> pa.DataType:
-    """The type of a column of JSON: STRUCT of what its fields are, ARRAY of what its elements are, or a leaf's.
+def infer_json(values: pa.Array, quoted: np.ndarray, infer_text: InferText) -> pa.DataType:
+    """The type of a column of JSON: STRUCT of its fields' types, ARRAY of its elements', or a leaf's.
 
-    STRING, for the raw JSON, where values of one column are of different kinds. An array whose elements are is
-    a STRING as a whole, so that ``"1"`` in it stays apart from ``1``.
+    STRING, for the raw JSON, where values of one column are of different kinds. An array whose elements are
+    is a STRING as a whole, so that ``"1"`` in it stays apart from ``1``.
 
     Args:
         values: text of strings, raw text of all else.
@@ -201,7 +209,7 @@ def infer_json(values: pa.Array, quoted: Any, infer_text: InferText) -> pa.DataT
         return pa.string()
 
 
-def _infer(values: pa.Array, quoted: Any, infer_text: InferText, depth: int) -> pa.DataType:
+def _infer(values: pa.Array, quoted: np.ndarray, infer_text: InferText, depth: int) -> pa.DataType:
     there = pc.is_valid(values).to_numpy(zero_copy_only=False)
     firsts = pc.utf8_slice_codeunits(values, 0, 1)
     objects = pc.fill_null(pc.equal(firsts, "{"), fill_value=False).to_numpy(zero_copy_only=False) & ~quoted
@@ -218,8 +226,8 @@ def _infer_list(texts: list[str | None], infer_text: InferText, depth: int) -> p
     lists, bad = _decode_lists(texts)
     if bad.any():
         raise _DisagreeError
-    column = _raw_column(list(chain.from_iterable(filter(None, lists))))
-    return pa.list_(_infer(column.values, column.quoted, infer_text, depth + 1))
+    values, quoted = _raw_column(list(chain.from_iterable(filter(None, lists))))
+    return pa.list_(_infer(values, quoted, infer_text, depth + 1))
 
 
 def _infer_struct(texts: list[str | None], infer_text: InferText, depth: int) -> pa.DataType:
@@ -232,9 +240,9 @@ def _infer_struct(texts: list[str | None], infer_text: InferText, depth: int) ->
     keyed = [None if row is None else {name_key(name): cell for name, cell in row.items()} for row in objects]
     fields = []
     for key, name in names.items():
-        column = _raw_column([b"" if row is None else row.get(key, b"") for row in keyed])
+        values, quoted = _raw_column([b"" if row is None else row.get(key, b"") for row in keyed])
         try:
-            kind = _infer(column.values, column.quoted, infer_text, depth + 1)
+            kind = _infer(values, quoted, infer_text, depth + 1)
         except _DisagreeError:
             kind = pa.string()
         fields.append(pa.field(name, kind))

@@ -93,18 +93,17 @@ def merge_group(store: Store, group: Group, uri: str, *, data_format: str) -> Wr
 
 def _cut(pieces: list[Written], file_bytes: int) -> Iterator[tuple[Written, ...]]:
     """Pieces in their order, in as many stretches as make files of the right size."""
-    left = sum(piece.pending.bytes for piece in pieces)
-    files = max(1, round(left / file_bytes))
+    total = sum(piece.pending.bytes for piece in pieces)
+    wanted = total / max(1, round(total / file_bytes))
     taken: list[Written] = []
-    size, wanted = 0, left / files
+    seen, cuts = 0, 1
     for piece in pieces:
-        if taken and size + piece.pending.bytes / 2 > wanted:
+        if taken and seen + piece.pending.bytes / 2 > cuts * wanted:
             yield tuple(taken)
-            taken, size = [], 0
+            taken, cuts = [], cuts + 1
         taken.append(piece)
-        size += piece.pending.bytes
-    if taken:
-        yield tuple(taken)
+        seen += piece.pending.bytes
+    yield tuple(taken)
 
 
 def _sum_uploads(group: Group) -> Counter[str]:

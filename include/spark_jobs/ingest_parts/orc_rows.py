@@ -27,8 +27,8 @@ def read_orc(file: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Block]
     """The file's rows; a stripe is read at once.
 
     Raises:
-        Unreadable: it is no ORC, has a type that cannot be read, a stripe is damaged, or the stripes have other
-            rows than the footer says.
+        Unreadable: it is no ORC, has a type that cannot be read, a stripe is damaged, or the stripes have
+            other rows than the footer says.
     """
     opened, _ = _open(file)
     done = 0

@@ -6,7 +6,7 @@ What becomes of each type is the table in `typed_types`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -53,7 +53,8 @@ def parquet_footer(file: BinaryIO) -> Footer:
             column = group.column(place)
             if column.compression not in _CODECS:
                 raise Unreadable(
-                    f"the column {column.path_in_schema!r} is compressed with {column.compression}, which cannot be read"
+                    f"the column {column.path_in_schema!r} is compressed with {column.compression}, "
+                    "which cannot be read"
                 )
         groups.append((group.num_rows, group.total_byte_size))
     total = sum(rows for rows, _ in groups)
@@ -86,7 +87,7 @@ def read_parquet(
             raise Unreadable(f"row group {group + 1} has {done} rows, the footer says {rows}")
 
 
-def _open(file: BinaryIO) -> Any:
+def _open(file: BinaryIO) -> pq.ParquetFile:
     file.seek(0)
     try:
         return pq.ParquetFile(file, page_checksum_verification=True)
@@ -94,7 +95,7 @@ def _open(file: BinaryIO) -> Any:
         raise Unreadable(f"it cannot be read as Parquet: {plain(error)}") from error
 
 
-def _batches(opened: Any, group: int, batch_rows: int) -> Iterator[pa.RecordBatch]:
+def _batches(opened: pq.ParquetFile, group: int, batch_rows: int) -> Iterator[pa.RecordBatch]:
     batches = opened.iter_batches(batch_size=batch_rows, row_groups=[group], use_threads=False)
     while True:
         try:
@@ -106,7 +107,7 @@ def _batches(opened: Any, group: int, batch_rows: int) -> Iterator[pa.RecordBatc
         yield batch
 
 
-def _name_damage(opened: Any, group: int, error: BaseException) -> str:
+def _name_damage(opened: pq.ParquetFile, group: int, error: BaseException) -> str:
     """Which column of the row group cannot be read; each is tried alone."""
     for name in opened.schema_arrow.names:
         try:

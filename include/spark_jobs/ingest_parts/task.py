@@ -106,6 +106,7 @@ class _Attempt:
         self.plan, self.store, self.done = plan, store, Done()
         self.fields = plan.fields
         self.schema = output_schema(plan.fields)
+        self.arrays = [item.name for item in plan.fields if pa.types.is_list(item.target.arrow)]
         self.writer = TaskWriter(
             store, output.uri, data_format=output.format, partition_by=output.partition_by,
             file_bytes=output.file_bytes, task_name=name,
@@ -116,7 +117,7 @@ class _Attempt:
         for part in parts:
             source = part.source
             try:
-                for block in read_part(self.store, self.plan.manifest.input, part):
+                for block in read_part(self.store, self.plan.manifest.input, part, self.arrays):
                     self._take(source, block)
             except Unsplittable:
                 self.done.indivisible.add(source.upload_id)
@@ -136,15 +137,20 @@ class _Attempt:
         self.rejects.abort()
 
     def _take(self, source: Source, block: Block) -> None:
-        if block.counted != block.rows + len(block.rejects):
+        found = block.rows + len(block.rejects)
+        if block.counted != found:
             raise Unreadable(
-                f"the parser found {block.rows + len(block.rejects)} records where a count of the bytes finds "
-                f"{block.counted}: its rows cannot be trusted"
+                f"the parser found {found} records where a count of the bytes finds {block.counted}: "
+                "its rows cannot be trusted"
             )
         tally = self.done.tallies.setdefault(source.upload_id, Tally())
         if source.names is None:
             self._check_names(block, tally)
-        fitted = fit(block, self.fields, self.plan.manifest.input.rules)
+        given = self.plan.manifest.input
+        fitted = fit(
+            block, self.fields, given.rules, partition_by=self.plan.manifest.output.partition_by,
+            ignore_extra=given.columns == "ignore_extra",
+        )  # fmt: skip
         for key in fitted.misfits:
             self._infer_again(key, block)
         self._count(tally, fitted)
@@ -174,7 +180,9 @@ class _Attempt:
         for key, name in extra.items():
             self.done.names[key] = name
             found = infer_column(columns[key], self.plan.manifest.input.rules)
-            self.done.types[key] = join_types(self.done.types.get(key, pa.null()), found, text=columns[key].is_text)
+            self.done.types[key] = join_types(
+                self.done.types.get(key, pa.null()), found, text=columns[key].is_text
+            )
 
     def _infer_again(self, key: str, block: Block) -> None:
         column = by_key(block)[key]
@@ -194,12 +202,17 @@ class _Attempt:
     def _write(self, source: Source, fitted: Fitted) -> None:
         if fitted.rejects:
             self.rejects.write(source.key, source.upload_id, fitted.rejects)
-        if not fitted.rows:
-            return
+        if fitted.rows:
+            self.writer.write(self._table(source, fitted))
+
+    def _table(self, source: Source, fitted: Fitted) -> pa.Table:
+        """The rows as they are written, with where they come from."""
         constants = (source.key, source.upload_id, self.plan.manifest.batch_id)
-        arrays = [array.cast(pa.string()) if pa.types.is_null(array.type) else array for array in fitted.arrays]
+        arrays = [
+            array.cast(pa.string()) if pa.types.is_null(array.type) else array for array in fitted.arrays
+        ]
         arrays += [pa.repeat(pa.scalar(value, pa.string()), fitted.rows) for value in constants]
-        self.writer.write(pa.Table.from_arrays(arrays, schema=self.schema))
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
 def output_schema(fields: Sequence[Field]) -> pa.Schema:

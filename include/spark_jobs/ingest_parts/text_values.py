@@ -4,6 +4,7 @@ A judge answers with the value, with ``NULL`` where the text says that there is 
 text is no value of the type.
 """
 
+# ruff: noqa: PLR2004 - places and limits of digits in numbers and dates
 from __future__ import annotations
 
 import base64
@@ -48,7 +49,7 @@ def judge_of(kind: pa.DataType, target: Target, rules: Rules, *, json: bool) -> 
     return judge
 
 
-def _judge_of_kind(kind: pa.DataType, target: Target, rules: Rules) -> Judge:
+def _judge_of_kind(kind: pa.DataType, target: Target, rules: Rules) -> Judge:  # noqa: PLR0911  a table
     if pa.types.is_integer(kind):
         top = 2 ** (kind.bit_width - 1)
         return lambda text: _integer(text, rules, top)
@@ -73,7 +74,9 @@ def _normal(text: str, rules: Rules) -> str | None:
     if rules.grouping and rules.grouping in text:
         whole, mark, places = text.partition(rules.decimal)
         groups = whole.lstrip("-").split(rules.grouping)
-        if not (1 <= len(groups[0]) <= 3) or any(len(group) != 3 or not group.isdigit() for group in groups[1:]):
+        if not (1 <= len(groups[0]) <= 3) or any(
+            len(group) != 3 or not group.isdigit() for group in groups[1:]
+        ):
             return None
         text = whole.replace(rules.grouping, "") + mark + places
     if rules.decimal != ".":
@@ -116,7 +119,7 @@ def _decimal(text: str, rules: Rules, precision: int, scale: int) -> Decimal | N
 
 
 def _float(text: str, rules: Rules, *, narrow: bool, inferred: bool) -> float | None:
-    """A float that, written with as many digits, gives the same number again."""
+    """A float that gives the same number again, written as short as it can be or with as many digits."""
     if text in _NOT_FINITE and not inferred:
         return _NOT_FINITE[text]
     normal = _normal(text, rules)
@@ -134,7 +137,8 @@ def _float(text: str, rules: Rules, *, narrow: bool, inferred: bool) -> float | 
         return None
     significant = len(digits.replace(".", "").lstrip("0").rstrip("0")) or 1
     exact = Decimal(found[1] + digits + exponent)
-    return value if Decimal(f"{value:.{significant - 1}e}") == exact else None
+    shortest = str(np.float32(value)) if narrow else repr(value)  # ties are rounded in other ways
+    return value if exact in (Decimal(shortest), Decimal(f"{value:.{significant - 1}e}")) else None
 
 
 def _date_judge(rules: Rules) -> Judge:

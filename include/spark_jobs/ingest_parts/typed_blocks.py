@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class BatchOrigins:
     """Rows by their place in the file; they have no lines."""
 
-    def __init__(self, batch: pa.RecordBatch, first_row: int, kept: Any) -> None:
+    def __init__(self, batch: pa.RecordBatch, first_row: int, kept: np.ndarray) -> None:
         self._batch = batch
         self._first_row = first_row
         self._kept = kept
@@ -41,7 +41,7 @@ def batch_texts(batch: pa.RecordBatch, places: Sequence[int]) -> list[str]:
     ]
 
 
-def _read(column: pa.Array, row: int) -> Any:
+def _read(column: pa.Array, row: int) -> object:
     """A value as Python has it; one that Python has not, as a nanosecond, in Arrow's own words."""
     try:
         return column[row].as_py()
@@ -77,7 +77,9 @@ def build_block(batch: pa.RecordBatch, first_row: int, counted: int) -> Block:
     )
 
 
-def _build_rejects(batch: pa.RecordBatch, first_row: int, bad_rows: dict[int, tuple[str, str]]) -> list[Reject]:
+def _build_rejects(
+    batch: pa.RecordBatch, first_row: int, bad_rows: dict[int, tuple[str, str]]
+) -> list[Reject]:
     places = sorted(bad_rows)
     rejects = []
     for place, text in zip(places, batch_texts(batch, places), strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 from ingest_parts.typed_text import to_text
 from ingest_parts.typed_types import is_list, normal_type
 
-Cast = tuple[pa.Array, Any]  # the values, null where they are bad; a mask of the bad ones
+Cast = tuple[pa.Array, np.ndarray]  # the values, null where they are bad; a mask of the bad ones
 _Caster = Callable[[pa.Array], pa.Array]
 
 
@@ -35,6 +34,8 @@ def cast_typed(values: pa.Array, kind: pa.DataType, *, merged: bool = False) -> 
         values = values.dictionary_decode()
     if isinstance(values.type, pa.BaseExtensionType) and not isinstance(values.type, pa.UuidType):
         values = values.storage
+    if pa.types.is_float16(values.type):
+        values = pc.cast(values, pa.float32())  # which holds each of them, and has kernels
     if values.type == kind:
         return values, np.zeros(len(values), np.bool_)
     if pa.types.is_null(values.type) or values.null_count == len(values):
@@ -93,7 +94,9 @@ class _Inexact(Exception):  # noqa: N818  a sign between two functions of this m
     """One of these values does not fit."""
 
 
-def _find_caster(source: pa.DataType, kind: pa.DataType, *, merged: bool) -> _Caster | None:
+def _find_caster(  # noqa: PLR0911  a table
+    source: pa.DataType, kind: pa.DataType, *, merged: bool
+) -> _Caster | None:
     """How values of one type become another's; None where the two have no value in common."""
     types = pa.types
     if types.is_timestamp(source) and types.is_timestamp(kind):
@@ -113,8 +116,15 @@ def _find_caster(source: pa.DataType, kind: pa.DataType, *, merged: bool) -> _Ca
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
-    return any(test(kind) for test in (*tests, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+    tests = (
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_binary_view,
+        pa.types.is_fixed_size_binary,
+    )
+    return any(
+        test(kind) for test in (*tests, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    )
 
 
 def _back_and_forth(values: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -138,7 +148,9 @@ def _cast_numbers(values: pa.Array, kind: pa.DataType) -> pa.Array:
         # Arrow wants room for any INT64 before it looks at a value
         values = pc.cast(values, pa.decimal128(20, 0))
     elif types.is_decimal(source) and types.is_integer(kind):
-        values = pc.cast(values, pa.decimal256(76, 0) if types.is_decimal256(source) else pa.decimal128(38, 0))
+        values = pc.cast(
+            values, pa.decimal256(76, 0) if types.is_decimal256(source) else pa.decimal128(38, 0)
+        )
     return pc.cast(values, kind)
 
 
@@ -178,10 +190,12 @@ def _cast_by_digits(values: pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.array(decimals, kind)
 
 
-def _cast_nested(values: pa.Array, kind: Any, *, merged: bool) -> Cast:
+def _cast_nested(values: pa.Array, kind: pa.DataType, *, merged: bool) -> Cast:
     """Parts of structs, lists and maps; a value is bad where one of its parts is."""
     source = values.type
-    whole = values.take(pa.array(np.arange(len(values))))  # without the offset of a slice, nulls without content
+    whole = values.take(
+        pa.array(np.arange(len(values)))
+    )  # without the offset of a slice, nulls without content
     if pa.types.is_struct(source) and pa.types.is_struct(kind):
         return _cast_struct(whole, kind, merged=merged)
     if is_list(source) and is_list(kind):
@@ -201,13 +215,13 @@ def _cast_nested(values: pa.Array, kind: Any, *, merged: bool) -> Cast:
     return pa.nulls(len(values), kind), pc.is_valid(values).to_numpy(zero_copy_only=False)
 
 
-def _any_key(keys: pa.Array) -> Any:
+def _any_key(keys: pa.Array) -> pa.Scalar:
     """A key for maps that are bad: Arrow has none without."""
     good = keys.drop_null()
     return good[0] if len(good) else pa.scalar("0", pa.string()).cast(keys.type)
 
 
-def _fold(lengths: Any, bad_items: Any) -> tuple[pa.Array, Any]:
+def _fold(lengths: np.ndarray, bad_items: np.ndarray) -> tuple[pa.Array, np.ndarray]:
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
     bad = np.zeros(len(lengths), np.bool_)
@@ -215,11 +229,13 @@ def _fold(lengths: Any, bad_items: Any) -> tuple[pa.Array, Any]:
     return pa.array(offsets), bad
 
 
-def _without(values: pa.Array, bad: Any) -> Cast:
-    return (pc.if_else(pa.array(~bad), values, pa.nulls(len(values), values.type)) if bad.any() else values), bad
+def _without(values: pa.Array, bad: np.ndarray) -> Cast:
+    return (
+        pc.if_else(pa.array(~bad), values, pa.nulls(len(values), values.type)) if bad.any() else values
+    ), bad
 
 
-def _cast_struct(values: pa.Array, kind: Any, *, merged: bool) -> Cast:
+def _cast_struct(values: pa.Array, kind: pa.DataType, *, merged: bool) -> Cast:
     parts = dict(zip([field.name.strip().lower() for field in values.type], values.flatten(), strict=True))
     bad = np.zeros(len(values), np.bool_)
     made = []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 
 from ingest_parts.typed_types import MAX_DIGITS, is_list, normal_type
@@ -12,7 +10,7 @@ _DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}  # of the largest integer of so many bit
 
 
 def merge_types(first: pa.DataType, second: pa.DataType) -> pa.DataType:
-    """The narrowest type that holds the values of both without change; STRING where they have nothing in common.
+    """The narrowest type that holds the values of both without change; STRING where there is none.
 
     BIGINT and DOUBLE make DOUBLE, though not every BIGINT fits: casting rejects the values that do not.
     """
@@ -24,7 +22,7 @@ def merge_types(first: pa.DataType, second: pa.DataType) -> pa.DataType:
     return _merge_numbers(first, second) or _merge_nested(first, second) or _merge_others(first, second)
 
 
-def _merge_numbers(first: Any, second: Any) -> pa.DataType | None:
+def _merge_numbers(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     types = pa.types
     if types.is_integer(first) and types.is_integer(second):
         return max(first, second, key=lambda kind: kind.bit_width)
@@ -34,12 +32,14 @@ def _merge_numbers(first: Any, second: Any) -> pa.DataType | None:
         types.is_floating(first) or types.is_floating(second)
     ):
         return pa.float64()
-    if (types.is_decimal(first) or types.is_integer(first)) and (types.is_decimal(second) or types.is_integer(second)):
+    if (types.is_decimal(first) or types.is_integer(first)) and (
+        types.is_decimal(second) or types.is_integer(second)
+    ):
         return _merge_decimals(_as_decimal(first), _as_decimal(second))
     return None
 
 
-def _as_decimal(kind: Any) -> tuple[int, int]:
+def _as_decimal(kind: pa.DataType) -> tuple[int, int]:
     """Digits before the point and behind it."""
     if pa.types.is_decimal(kind):
         return kind.precision - kind.scale, kind.scale
@@ -51,7 +51,7 @@ def _merge_decimals(first: tuple[int, int], second: tuple[int, int]) -> pa.DataT
     return pa.decimal128(whole + scale, scale) if whole + scale <= MAX_DIGITS else pa.string()
 
 
-def _merge_nested(first: Any, second: Any) -> pa.DataType | None:
+def _merge_nested(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     if is_list(first) and is_list(second):
         return pa.list_(merge_types(first.value_type, second.value_type))
     if pa.types.is_map(first) and pa.types.is_map(second):
@@ -68,7 +68,7 @@ def _merge_nested(first: Any, second: Any) -> pa.DataType | None:
     return pa.struct(list(fields.values()))
 
 
-def _merge_others(first: Any, second: Any) -> pa.DataType:
+def _merge_others(first: pa.DataType, second: pa.DataType) -> pa.DataType:
     types = pa.types
     if types.is_timestamp(first) and types.is_timestamp(second):
         return pa.timestamp("us", "UTC")  # they differ in the zone only

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def to_text(values: pa.Array) -> tuple[pa.Array, Any]:
+Value = Any  # of Python, as Arrow gives it
+
+
+def to_text(values: pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Strings of the values, and a mask of those that have no text: bytes that are not UTF-8."""
     kind = values.type
     none_bad = np.zeros(len(values), np.bool_)
@@ -40,7 +43,7 @@ def row_text(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False, default=_plain)
 
 
-def _say(value: Any, kind: pa.DataType) -> str:
+def _say(value: Value, kind: pa.DataType) -> str:
     if pa.types.is_decimal(kind):
         return format(value, "f")
     if pa.types.is_nested(kind):
@@ -50,7 +53,7 @@ def _say(value: Any, kind: pa.DataType) -> str:
     return named.get(text, text)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Value) -> Value:
     """What JSON has no word for."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
@@ -65,7 +68,7 @@ def _times(values: pa.Array) -> pa.Array:
     return pc.if_else(whole, pc.utf8_slice_codeunits(texts, 0, -3), texts)
 
 
-def _decode_bytes(values: pa.Array) -> tuple[pa.Array, Any]:
+def _decode_bytes(values: pa.Array) -> tuple[pa.Array, np.ndarray]:
     bad = np.zeros(len(values), np.bool_)
     texts: list[str | None] = []
     for index, raw in enumerate(values.to_pylist()):

@@ -21,8 +21,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 
 from ingest_parts.faults import Unreadable
@@ -38,7 +36,13 @@ _SIMPLE = {
     pa.float16(): pa.float32(),
     pa.date64(): pa.date32(),
 }
-_SAME = (pa.types.is_boolean, pa.types.is_signed_integer, pa.types.is_floating, pa.types.is_date32, pa.types.is_null)
+_SAME = (
+    pa.types.is_boolean,
+    pa.types.is_signed_integer,
+    pa.types.is_floating,
+    pa.types.is_date32,
+    pa.types.is_null,
+)
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_time)
 _BYTES = (
     pa.types.is_binary,
@@ -103,7 +107,7 @@ def normal_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911  a table
     return _nested_type(kind)
 
 
-def _nested_type(kind: Any) -> pa.DataType:
+def _nested_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_dictionary(kind):
         return normal_type(kind.value_type)
     if is_list(kind):

@@ -134,7 +134,11 @@ class TaskWriter:
         self._names += 1
         sink = start_upload(self._store, "/".join(filter(None, (self._output, folder, name))))
         columns = [column for column in self._schema.names if column not in self._by]
-        return open_file(self._format, sink, self._schema, columns)
+        try:
+            return open_file(self._format, sink, self._schema, columns)
+        except BaseException:
+            sink.abort()
+            raise
 
     def close_file(self, file: OutputFile, folder: str) -> None:
         """End a file, beside what comes next: each waits for the store's answers."""

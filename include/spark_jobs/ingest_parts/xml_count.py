@@ -26,7 +26,9 @@ class CountedText:
         self.rows = 0
         name = re.escape(row_tag.encode())
         self._tags = re.compile(
-            rb"<!--|<!\[CDATA\[|<\?|<(?P<end>/?)(?:[^\s<>/:!?]+:)?" + name + rb"(?=[\s/>])(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>"
+            rb"<!--|<!\[CDATA\[|<\?|<(?P<end>/?)(?:[^\s<>/:!?]+:)?"
+            + name
+            + rb"(?=[\s/>])(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>"
         )
 
     def read(self, size: int, /) -> bytes:

@@ -1,8 +1,8 @@
 """Rows of XML: the elements of one name, wherever they stand.
 
-A row's columns are its child elements, and its attributes as `_name`, as Spark's XML reader names them. A child
-that has parts of its own, or comes more than once, is JSON text; beside parts an element's own text is `_VALUE`.
-An element without content is null. Names are local: a prefix of a namespace is left out.
+A row's columns are its child elements, and its attributes as `_name`, as Spark's XML reader names them. A
+child that has parts of its own, or comes more than once, is JSON text; beside parts an element's own text is
+`_VALUE`. An element without content is null. Names are local: a prefix of a namespace is left out.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from ingest_parts.charset_stream import Readable
+
+Element = Any  # of lxml
+Value = Any  # text, a dict of values by name, a list of values, or None
 
 BLOCK_ROWS = 8192
 BLOCK_BYTES = 8 << 20  # of a block's text
@@ -46,8 +49,9 @@ def read_xml(
         stream: the file.
         row_tag: the local name of the elements that are rows; one inside of another is a part of it.
         charset: of the text. utf-8 leaves it to the file's own declaration.
-        arrays: columns, without case, that are JSON arrays even where no row has one twice: those that the schema
-            declares as ARRAY. Without them a column is an array from the first block on that has one twice.
+        arrays: columns, without case, that are JSON arrays even where no row has one twice: those that the
+            schema declares as ARRAY. Without them a column is an array from the first block on that has one
+            twice.
         block_rows: rows of a block at most.
 
     Raises:
@@ -104,7 +108,7 @@ def _elements(text: Readable, row_tag: str, charset: str) -> Iterator[Any]:
         raise Unreadable(f"it is no well-formed XML: {error.msg}{advice}") from error
 
 
-def _let_go(element: Any) -> None:
+def _let_go(element: Element) -> None:
     element.clear(keep_tail=False)
     parent = element.getparent()
     while parent is not None and element.getprevious() is not None:
@@ -114,7 +118,7 @@ def _let_go(element: Any) -> None:
 class _Row:
     """One row's values as JSON has them, and its place and text."""
 
-    def __init__(self, element: Any) -> None:
+    def __init__(self, element: Element) -> None:
         self.line: int = element.sourceline
         raw = etree.tostring(element, encoding="unicode", with_tail=False)
         self.text = raw[:TEXT_LIMIT]
@@ -139,12 +143,14 @@ class _Row:
                 self.fault = f"has the columns {other!r} and {name!r}, which differ in case only"
 
 
-def _find_entity(element: Any) -> str | None:
+def _find_entity(element: Element) -> str | None:
     entity = next(element.iter(etree.Entity), None)
-    return None if entity is None else f"has the entity {entity.text}, which is not read: entities may be bombs"
+    return (
+        None if entity is None else f"has the entity {entity.text}, which is not read: entities may be bombs"
+    )
 
 
-def _read(element: Any) -> Any:
+def _read(element: Element) -> Value:
     """Text, or a dict of what the element has."""
     parts: dict[str, list[Any]] = {}
     for name, value in element.attrib.items():
@@ -160,7 +166,7 @@ def _read(element: Any) -> Any:
     return {name: values[0] if len(values) == 1 else values for name, values in parts.items()}
 
 
-def _own_text(element: Any) -> str | None:
+def _own_text(element: Element) -> str | None:
     """The element's text without that of its parts; None where there is nothing."""
     text = (element.text or "") + "".join(child.tail or "" for child in element)
     if len(element):
@@ -168,7 +174,7 @@ def _own_text(element: Any) -> str | None:
     return text or None
 
 
-def _json(value: Any) -> str:
+def _json(value: Value) -> str:
     """Nested values as JSON; text that JSON has as a number or a word stays as it is written."""
     if value is None:
         return "null"
@@ -201,7 +207,9 @@ def _build_block(rows: list[_Row], listed: set[str]) -> Block:
     for key, name in names.items():
         cells = [_cell(row.get(key), is_array=key in listed) for row in lowered]
         columns[name] = Column(pa.array(cells, pa.string()))
-    rejects = [Reject(reason=row.fault, text=row.text, line=row.line) for row in rows if row.fault is not None]
+    rejects = [
+        Reject(reason=row.fault, text=row.text, line=row.line) for row in rows if row.fault is not None
+    ]
     return Block(columns, len(good), len(rows), _RowOrigins(good), rejects)
 
 

@@ -21,6 +21,7 @@ from sparkdrop_local.aws import names
 from sparkdrop_local.aws.application import build_application
 from sparkdrop_local.aws.clients import Clients
 from sparkdrop_local.aws.deployment import Deployed, deploy
+from sparkdrop_local.aws.outages import OutageApp
 from sparkdrop_local.aws.server import start_server
 from sparkdrop_local.aws.templates import load_templates
 from sparkdrop_local.aws.trail import FILE as TRAIL_FILE
@@ -78,9 +79,9 @@ def start(home: Path, port: int, stack: ExitStack, *, trail: bool, empty: bool) 
         templates = None if empty else pool.submit(load_templates)
         moto = build_application()
         emr = stack.enter_context(EmrApp(moto, settings))
-        application: WSGIApplication = emr
+        application: WSGIApplication = OutageApp(emr)
         if trail:
-            application = stack.enter_context(closing(TrailApp(emr, home / TRAIL_FILE)))
+            application = stack.enter_context(closing(TrailApp(application, home / TRAIL_FILE)))
         server = start_server(application, port, emr.set_endpoint_url)
         stack.callback(server.stop)
         stack.callback(emr.close)  # before the server: the last logs and events go to it

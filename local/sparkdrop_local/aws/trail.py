@@ -114,13 +114,19 @@ def read_trail(home: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def read_call(environ: WSGIEnvironment) -> dict[str, Any]:
-    """Say who asks for what; a body that is read for it is put back."""
+def read_caller(environ: WSGIEnvironment) -> tuple[str | None, str | None]:
+    """Say whose key a request is signed with, and for which service; both are None where it is not signed."""
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", "")) or _CREDENTIAL.search(
         f"Credential={query.get('X-Amz-Credential', '')}"
     )
-    key, service = signed.groups() if signed else (query.get("AWSAccessKeyId"), None)
+    return (signed[1], signed[2]) if signed else (query.get("AWSAccessKeyId"), None)
+
+
+def read_call(environ: WSGIEnvironment) -> dict[str, Any]:
+    """Say who asks for what; a body that is read for it is put back."""
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    key, service = read_caller(environ)
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
         operation, parameters = target.rpartition(".")[2], _parse_json(_read_body(environ))

@@ -70,7 +70,7 @@ class EmrApp:
         else:
             return self._wrapped(environ, start_response)
         if response is None:
-            response = _cut(environ)
+            response = cut_connection(environ)
         headers = [*response.headers.items(), ("Content-Length", str(len(response.body)))]
         start_response(f"{response.status.value} {response.status.phrase}", headers)
         return [response.body]
@@ -139,7 +139,7 @@ def _unavailable(message: str) -> EmrError:
     return EmrError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _cut(environ: "WSGIEnvironment") -> Response:
+def cut_connection(environ: "WSGIEnvironment") -> Response:
     """End the connection without an answer; the response is for servers that do not show us their socket."""
     found = next((environ[name] for name in _SOCKETS if name in environ), None)
     if found is not None:

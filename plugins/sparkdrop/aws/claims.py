@@ -7,8 +7,10 @@ from datetime import datetime
 from sparkdrop.aws.invocation_claims import InvocationSource, open_invocation_batch
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
-from sparkdrop.aws.records import BatchHead, RunKey
+from sparkdrop.aws.records import BatchHead, RunKey, UploadOutcome
+from sparkdrop.aws.same_content import ContentCheck
 from sparkdrop.core.batch import BatchLimits, BatchPlan, InboxEntry, plan_batch
+from sparkdrop.core.uploads import EMPTY, UploadState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def claim_batch(
     choose: Callable[[], Sequence[InboxEntry]] | None = None,
     invocations: InvocationSource | None = None,
     invoked_only: bool = False,
+    contents: ContentCheck | None = None,
 ) -> Claim:
     """Claim what waits, up to the limits; a run that has claimed before gets the same uploads again.
 
@@ -50,12 +53,16 @@ def claim_batch(
         choose: finds what to claim instead of what waits; what does not fit goes to the inbox.
         invocations: finds the objects of invocations; None leaves them waiting.
         invoked_only: leave what merely landed where it is.
+        contents: says what need not be processed, as it is in the output already; None asks nobody. What a
+            person or an invocation chose is processed anyway.
     """
     head = ledger.read_batch(run.batch_id)
     if head is None:
         waiting = (
             choose() if choose else _read_waiting(ledger, run.pipeline, limits.max_files + 1, invoked_only)
         )
+        if contents and not choose:
+            waiting = contents.hold_back(waiting)
         plan = plan_batch(waiting, limits, ledger.now())
         if invocations and not choose:
             oldest = plan.entries[0].upload_id if plan.entries else None
@@ -67,10 +74,34 @@ def claim_batch(
             ledger.record(run.pipeline, [entry for entry in waiting if entry not in taken])
         head = head or _open_planned(ledger, run, plan)
     if head.state is BatchState.EMPTY:
-        return Claim(None)
-    entries = ledger.claim_entries(head, ledger.read_batch_entries(head))
+        return Claim(None, more=ledger.is_waiting(run.pipeline, invoked_only=invoked_only))
+    claimed = ledger.claim_entries(head, ledger.read_batch_entries(head))
+    entries = end_without_spark(ledger, head, claimed, None if choose else contents)
     more = ledger.is_waiting(run.pipeline, invoked_only=invoked_only)
     return Claim(head if entries else None, tuple(entries), more)
+
+
+def end_without_spark(
+    ledger: Ledger, head: BatchHead, claimed: Sequence[InboxEntry], contents: ContentCheck | None
+) -> list[InboxEntry]:
+    """End what no job has to look at; the answer is what is left. A batch of nothing else is over."""
+    ended = [
+        UploadOutcome(entry, UploadState.QUARANTINED, {"reason": EMPTY})
+        for entry in claimed
+        if not entry.arrival.bytes
+    ]
+    left = [entry for entry in claimed if entry.arrival.bytes]
+    if contents and head.invocation_id is None:
+        ended += contents.find_ends(left)
+    if not ended:
+        return left
+    ledger.settle(head, ended)
+    over = {outcome.entry.upload_id for outcome in ended}
+    left = [entry for entry in left if entry.upload_id not in over]
+    if not left:
+        ends = ledger.count_ends(head, ended) if head.invocation_id else {}
+        ledger.close_batch(head.batch_id, BatchState.EMPTY, ends)
+    return left
 
 
 def _open_planned(ledger: Ledger, run: RunKey, plan: BatchPlan) -> BatchHead:

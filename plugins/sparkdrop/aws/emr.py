@@ -6,7 +6,6 @@ name: both are looked up before anything is started again.
 https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.emr_request import NAME_PREFIX, TAG_BATCH, TAG_DEPLOYMENT
+from sparkdrop.core.step_log import may_be_the_files, tail_excerpt, tail_reason
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -24,17 +24,32 @@ if TYPE_CHECKING:
 
 LIVE_JOB_FLOW_STATES: "tuple[ClusterStateType, ...]" = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 LIVE_STEP_STATES = ("PENDING", "RUNNING", "CANCEL_PENDING")
-# Frames, log lines that are no errors, and what YARN's client reports of every application: in cluster mode
-# the driver's own words are between them.
-_NOISE = re.compile(
-    r"^\s*(at |\.\.\. \d+ more)|^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (INFO|WARN|DEBUG) |^WARNING: "
-    r"|^\t (client token|diagnostics: N/A|ApplicationMaster|queue|start time)\b"
-    r"|^\t (final status|tracking URL|user)\b"
-    r"|^\. Failing the application\.?$|^Last \d+ bytes of "
-    r"|^Exception in thread \"main\" \S+SparkException: Application \S+ finished with failed status$"
-)
-_LAST_LINES = 5
-_EXCERPT_LENGTH = 2_000
+_CLUSTERS_FAULTS = {
+    "INTERNAL_ERROR",
+    "VALIDATION_ERROR",
+    "INSTANCE_FAILURE",
+    "INSTANCE_FLEET_TIMEOUT",
+    "BOOTSTRAP_FAILURE",
+}
+"""https://docs.aws.amazon.com/emr/latest/APIReference/API_ClusterStateChangeReason.html"""
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatus:
+    """How a step stands.
+
+    Attributes:
+        state: EMR's word; see `StepEnd`.
+        started_at: when it began to run; None where it waits, or never did.
+    """
+
+    state: str
+    started_at: datetime | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in LIVE_STEP_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +62,16 @@ class StepEnd:
         reason: why it failed, in the driver's own last lines where EMR has them.
         log: the URI of the log to read, or of the folder where it will be.
         excerpt: the end of that log; None where it has not reached S3.
+        started_at: when it began to run; None where it never did.
+        may_be_the_files: it failed, and neither the cluster nor AWS nor the program has to be to blame.
     """
 
     state: str
     reason: str | None
     log: str | None
     excerpt: str | None = None
+    started_at: datetime | None = None
+    may_be_the_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +135,14 @@ class Emr:
             ClusterId=job_flow_id, StepIds=[step_id], StepCancellationOption="TERMINATE_PROCESS"
         )
 
+    def read_step(self, job_flow_id: str, step_id: str) -> StepStatus:
+        """Read how a step stands, and no more; one that EMR forgot is UNKNOWN."""
+        try:
+            status: Any = self.client.describe_step(ClusterId=job_flow_id, StepId=step_id)["Step"]["Status"]
+        except self.client.exceptions.InvalidRequestException:
+            return StepStatus("UNKNOWN")
+        return StepStatus(status["State"], status.get("Timeline", {}).get("StartDateTime"))
+
     def read_step_end(self, job_flow_id: str, step_id: str, storage: Storage) -> StepEnd:
         """Read how a step stands, and why it failed if it did.
 
@@ -128,23 +155,24 @@ class Emr:
             # EMR forgets a job flow after two months
             reason = f"EMR knows nothing of step {step_id} of job flow {job_flow_id} any more: {error}"
             return StepEnd("UNKNOWN", reason, None)
+        started_at = status.get("Timeline", {}).get("StartDateTime")
         if status["State"] in {*LIVE_STEP_STATES, "COMPLETED"}:
-            return StepEnd(status["State"], None, None)
+            return StepEnd(status["State"], None, None, started_at=started_at)
         cluster: Any = self.client.describe_cluster(ClusterId=job_flow_id)["Cluster"]
         folder = _step_logs(cluster.get("LogUri"), job_flow_id, step_id)
         stderr = storage.read_text(f"{folder}stderr.gz") if folder else None
-        details = status.get("FailureDetails", {})
         change = cluster["Status"].get("StateChangeReason", {})
-        reason = (
-            tail_reason(stderr or "")
-            or details.get("Message")
-            or details.get("Reason")
-            or status.get("StateChangeReason", {}).get("Message")
-            or change.get("Message")
-            or f"the step ended as {status['State']} and EMR gives no reason"
+        reason = _find_reason(status, change, stderr or "")
+        return StepEnd(
+            status["State"],
+            reason,
+            f"{folder}stderr.gz" if stderr else folder,
+            tail_excerpt(stderr or ""),
+            started_at,
+            status["State"] == "FAILED"
+            and change.get("Code") not in _CLUSTERS_FAULTS
+            and may_be_the_files(reason),
         )
-        log = f"{folder}stderr.gz" if stderr else folder
-        return StepEnd(status["State"], reason, log, tail_excerpt(stderr or ""))
 
     def _list_live(self) -> Iterator[Any]:
         """List what is up and has a name such as ours: of the others nobody needs to ask for the tags."""
@@ -176,19 +204,17 @@ def _step_logs(log_uri: str | None, job_flow_id: str, step_id: str) -> str | Non
     return f"{root}/{job_flow_id}/steps/{step_id}/"
 
 
-def tail_reason(stderr: str) -> str | None:
-    """The last lines of a step's stderr that say something: no Java frames, no INFO, no report of YARN's."""
-    return "\n".join(_telling_lines(stderr)[-_LAST_LINES:]) or None
-
-
-def tail_excerpt(stderr: str) -> str | None:
-    """The same lines, as many whole ones as a page has room for."""
-    text = "\n".join(_telling_lines(stderr))
-    if len(text) <= _EXCERPT_LENGTH:
-        return text or None
-    cut = text[-_EXCERPT_LENGTH:]
-    return cut.partition("\n")[2] or cut
-
-
-def _telling_lines(stderr: str) -> list[str]:
-    return [line.rstrip() for line in stderr.splitlines() if line.strip() and not _NOISE.match(line)]
+def _find_reason(status: Any, change: Any, stderr: str) -> str:  # noqa: ANN401 - parts of EMR's answers
+    """Find why a step did not end well; the log of a cancelled one tells of everything but that."""
+    told = status.get("StateChangeReason", {}).get("Message") or change.get("Message")
+    if status["State"] in {"CANCELLED", "INTERRUPTED"}:
+        word = "cancelled" if status["State"] == "CANCELLED" else "interrupted"
+        return f"the step was {word}: {told}" if told else f"the step was {word}"
+    details = status.get("FailureDetails", {})
+    return (
+        tail_reason(stderr)
+        or details.get("Message")
+        or details.get("Reason")
+        or told
+        or f"the step ended as {status['State']} and EMR gives no reason"
+    )

@@ -2,18 +2,25 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sparkdrop.aws.items import (
     Item,
     build_inbox_item,
     build_landing_item,
+    build_upload_facts,
+    format_time,
     inbox_key,
     inbox_partitions,
     marshal,
     parse_entry,
+    rest_key,
+    upload_key,
 )
 from sparkdrop.aws.table import Table
+from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.uploads import UploadState, upload_identity
 
 
 class Inbox:
@@ -27,6 +34,10 @@ class Inbox:
     def __init__(self, table: Table, clock: Callable[[], datetime]) -> None:
         self.table = table
         self.now = clock
+
+    def check_writes(self) -> None:
+        """Raise what keeps the table from being written: the deletion of an item that there never is."""
+        self.table.delete({"pk": "check", "sk": "check"})
 
     def record(self, pipeline: str, entries: Iterable[InboxEntry]) -> None:
         """Put entries into a pipeline's inbox. Recording one twice is harmless: its claim decides.
@@ -42,6 +53,32 @@ class Inbox:
                     items[item["pk"], item["sk"]] = item
         self.table.batch_write([{"PutRequest": {"Item": marshal(item)}} for item in items.values()])
 
+    def set_aside(self, pipeline: str, entries: Iterable[InboxEntry], reason: str) -> None:
+        """End new entries as QUARANTINED, without a batch; doing it again changes nothing."""
+        now = self.now()
+        ends = {upload_identity(entry.upload_id): entry for entry in entries}
+        landings = [build_landing_item(pipeline, entry, now) for entry in ends.values()]
+        self.table.batch_write([{"PutRequest": {"Item": marshal(item)}} for item in landings if item])
+        transact_each(
+            self.table.client, [self._build_end(pipeline, entry, reason) for entry in ends.values()]
+        )
+
+    def _build_end(self, pipeline: str, entry: InboxEntry, reason: str) -> list[Any]:
+        facts = {
+            **build_upload_facts(pipeline, entry),
+            "state": UploadState.QUARANTINED.value,
+            "reason": reason,
+            "updated_at": format_time(self.now()),
+        }
+        update = self.table.build_update(
+            upload_key(entry.upload_id),
+            facts,
+            condition="attribute_not_exists(pk)",
+            first={"created_at": format_time(entry.arrival.arrived_at)},
+        )
+        delete = {"TableName": self.table.name, "Key": marshal(inbox_key(pipeline, entry))}
+        return [{"Update": update}, {"Delete": delete}]
+
     def drop(self, pipeline: str, entries: Iterable[InboxEntry]) -> None:
         """Take entries out of an inbox without claiming them."""
         self.table.batch_write(
@@ -49,17 +86,21 @@ class Inbox:
         )
 
     def read_inbox(self, pipeline: str, limit: int, *, invoked_only: bool = False) -> list[InboxEntry]:
-        """Read what waits and is due, oldest first: at least `limit` entries where there are as many.
+        """Read what waits and is due, in its turn: at least `limit` entries where there are as many.
 
         Args:
             pipeline: whose inbox.
             limit: how many.
             invoked_only: leave out what merely landed.
         """
-        shards = (
-            self._read_shard(partition, limit, invoked_only) for partition in inbox_partitions(pipeline)
-        )
-        return sorted((entry for shard in shards for entry in shard), key=lambda entry: entry.upload_id)
+        found = [
+            entry
+            for partition in inbox_partitions(pipeline)
+            # a large group that waits for its turn shall not hide what has landed since
+            for where in ("attribute_not_exists(group_id)", "attribute_exists(group_id)")
+            for entry in self._read_shard(partition, limit, invoked_only=invoked_only, where=where)
+        ]
+        return sorted(found, key=lambda entry: entry.turn)
 
     def find_unrecorded(self, pipeline: str, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
         """Find those of these entries that do not wait in the inbox already."""
@@ -67,12 +108,16 @@ class Inbox:
         known = {item["sk"] for item in self.table.batch_get(keys)}
         return [entry for entry, key in zip(entries, keys, strict=True) if key["sk"] not in known]
 
-    def _read_shard(self, partition: str, limit: int, invoked_only: bool) -> list[InboxEntry]:  # noqa: FBT001 - a private helper
+    def _read_shard(
+        self, partition: str, limit: int, *, invoked_only: bool, where: str = ""
+    ) -> list[InboxEntry]:
         found: list[InboxEntry] = []
-        due = "(attribute_not_exists(not_before) OR not_before <= :now)"
+        conditions = ["(attribute_not_exists(not_before) OR not_before <= :now)", where]
+        if invoked_only:
+            conditions.append("attribute_exists(invocation_id)")
         pages = self.table.query_pages(
             partition,
-            where=f"{due} AND attribute_exists(invocation_id)" if invoked_only else due,
+            where=" AND ".join(filter(None, conditions)),
             values={":now": self.now().timestamp()},
             page=max(limit, 25),
         )
@@ -82,7 +127,21 @@ class Inbox:
                 break
         return found
 
+    def note_rest(self, pipeline: str, *, is_left: bool) -> None:
+        """Note whether a run that takes what landed has left some: then the next one takes it.
+
+        A wake-up cannot tell: of several that come during a run, the next run is told of one.
+        """
+        if is_left:
+            self.table.put(rest_key(pipeline))
+        else:
+            self.table.delete(rest_key(pipeline))
+
+    def owes_rest(self, pipeline: str) -> bool:
+        """Whether the next run of a pipeline takes what landed, though it is no schedule's."""
+        return self.table.get(rest_key(pipeline)) is not None
+
     def holds(self, pipeline: str, *, invoked_only: bool = False) -> bool:
         """Whether anything is due in a pipeline's inbox."""
         partitions = inbox_partitions(pipeline)
-        return any(self._read_shard(partition, 1, invoked_only) for partition in partitions)
+        return any(self._read_shard(partition, 1, invoked_only=invoked_only) for partition in partitions)

@@ -1,12 +1,15 @@
 """From objects to inbox entries: what events, listings and people name ends in the same inboxes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from botocore.exceptions import ClientError, ParamValidationError
 
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.core.batch import InboxEntry
-from sparkdrop.core.routing import COMPANION
-from sparkdrop.core.uploads import UNROUTED, Arrival, UploadState, upload_identity
+from sparkdrop.core.routing import NOBODYS
+from sparkdrop.core.uploads import EMPTY, UNROUTED, Arrival, UploadState, upload_identity
 
 Route = Callable[[str, str], str | None]
 """Names the pipeline of a (bucket, key), or None."""
@@ -26,20 +29,73 @@ class Selection:
 
 
 def record_arrivals(ledger: Ledger, route: Route, arrivals: Iterable[Arrival]) -> dict[str, int]:
-    """Put each arrival into its pipeline's inbox, or on record as unrouted; companions are nobody's upload.
+    """Put each arrival into its pipeline's inbox, or on record as unrouted.
+
+    Companions, markers of folders and what is passed over are nobody's upload.
 
     Returns:
-        How many each pipeline got.
+        How many each pipeline got that a run is needed for.
     """
     by_pipeline: dict[str, list[InboxEntry]] = {}
     for arrival in arrivals:
         pipeline = route(arrival.bucket, arrival.key) or UNROUTED
-        if pipeline == COMPANION:
+        if arrival.is_marker or pipeline in NOBODYS:
             continue
         by_pipeline.setdefault(pipeline, []).append(InboxEntry(arrival.upload_id, arrival))
-    for pipeline, entries in by_pipeline.items():
-        ledger.record(pipeline, entries)
-    return {pipeline: len(entries) for pipeline, entries in by_pipeline.items()}
+    recorded = {
+        pipeline: record_entries(ledger, pipeline, entries) for pipeline, entries in by_pipeline.items()
+    }
+    return {pipeline: len(entries) for pipeline, entries in recorded.items() if entries}
+
+
+def record_entries(ledger: Ledger, pipeline: str, entries: Sequence[InboxEntry]) -> list[InboxEntry]:
+    """Put entries into an inbox; the answer is those that a run is needed for.
+
+    An empty file is set aside at once: no run would find more to say of it.
+    """
+    filled = [entry for entry in entries if entry.arrival.bytes or pipeline == UNROUTED]
+    ledger.record(pipeline, filled)
+    ledger.set_aside(pipeline, [entry for entry in entries if entry not in filled], EMPTY)
+    return filled
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of arrivals.
+
+    Attributes:
+        uploads: how many each pipeline got.
+        refused: what the ledger cannot hold, and why.
+    """
+
+    uploads: Counter[str]
+    refused: dict[object, Exception]
+
+
+def record_each(ledger: Ledger, route: Route, arrivals: Sequence[Arrival]) -> Recorded:
+    """Record arrivals, so that one which the ledger cannot hold keeps no other from being recorded.
+
+    Raises:
+        Exception: the ledger cannot be used at this moment. Some may be recorded; doing it again is harmless.
+    """
+    try:
+        return Recorded(Counter(record_arrivals(ledger, route, arrivals)), {})
+    except Exception as error:
+        if not _is_about_an_item(error):
+            raise
+        ledger.check_writes()
+        if len(arrivals) == 1:
+            return Recorded(Counter(), {arrivals[0]: error})
+    middle = len(arrivals) // 2
+    first, second = (record_each(ledger, route, half) for half in (arrivals[:middle], arrivals[middle:]))
+    return Recorded(first.uploads + second.uploads, first.refused | second.refused)
+
+
+def _is_about_an_item(error: Exception) -> bool:
+    """Whether an error says that something written is at fault, and not that the table cannot be reached."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] == "ValidationException"
+    return isinstance(error, (ParamValidationError, ValueError, TypeError, LookupError, ArithmeticError))
 
 
 def find_new(ledger: Ledger, arrivals: Iterable[Arrival]) -> list[Arrival]:
@@ -96,8 +152,7 @@ def route_again(ledger: Ledger, route: Route, limit: int) -> set[str]:
         pipeline = route(entry.arrival.bucket, entry.arrival.key)
         if pipeline is None:
             continue
-        if pipeline != COMPANION:
-            ledger.record(pipeline, [entry])
+        if pipeline not in NOBODYS and record_entries(ledger, pipeline, [entry]):
             woken.add(pipeline)
         ledger.drop(UNROUTED, [entry])
     return woken

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from sparkdrop.aws.intake import select_again
 from sparkdrop.aws.invocations import Progress
+from sparkdrop.core.patterns import is_hidden
+from sparkdrop.core.routing import PASSED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +100,13 @@ def _cut(found: Sequence[Arrival], limits: BatchLimits) -> list[Arrival]:
     return taken
 
 
+def _is_ours(owner: str | None, run: RunKey, prefix: str, arrival: Arrival) -> bool:
+    """Whether an object under a prefix is meant: a hidden folder is, where the prefix writes it out."""
+    if owner == PASSED_OVER:
+        return not is_hidden(arrival.key, prefix)
+    return owner in {None, run.pipeline}
+
+
 def _open_piece(
     ledger: Ledger, run: RunKey, record: InvocationRecord, piece: Piece, route: Route
 ) -> BatchHead | None:
@@ -107,7 +116,7 @@ def _open_piece(
         arrival
         for arrival in piece.arrivals
         # the API has looked at a single object; under a folder there may be others' files, and companions
-        if not request.is_prefix or route(arrival.bucket, arrival.key) in {None, run.pipeline}
+        if not request.is_prefix or _is_ours(route(arrival.bucket, arrival.key), run, request.key, arrival)
     )
     selection = select_again(ledger, ours, invocation_id=record.invocation_id)
     # Into the inbox first: what a run that dies has not claimed yet is found there by the next. What another

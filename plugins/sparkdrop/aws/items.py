@@ -8,9 +8,13 @@ upload                 ``upload#<identity>``             ``upload``
 batch, its head        ``batch#<batch_id>``              ``batch``
 batch, its uploads     ``batch#<batch_id>``              ``chunk#<number>``
 batch that is not over ``open``                          ``<batch_id>``
+search for a bad file  ``bisection#<batch_id>``          ``bisection``
+a pipeline's pace      ``pace#<pipeline>``               ``pace``
 invocation             ``invocation#<invocation_id>``    ``invocation``
 invocation's batch     ``invocation#<invocation_id>``    ``batch#<batch_id>``
 invocation that waits  ``invocations#<pipeline>``        ``<turn>``
+rest of a schedule     ``rest#<pipeline>``               ``rest``
+what succeeded         ``content#<pipeline>#<hash>``     ``newest``
 link                   ``link#<link's id>``              ``link``
 what landed of it      ``link#<link's id>``              ``object#<hash>``
 caller's link          ``links#<caller>``                ``<link's id>``
@@ -150,6 +154,16 @@ def open_batch_key(batch_id: str) -> dict[str, str]:
     return {"pk": "open", "sk": batch_id}
 
 
+def bisection_key(batch_id: str) -> dict[str, str]:
+    """The key of the search for the files that fail a batch."""
+    return {"pk": f"bisection#{batch_id}", "sk": "bisection"}
+
+
+def pace_key(pipeline: str) -> dict[str, str]:
+    """The key of how long a pipeline's last batches took."""
+    return {"pk": f"pace#{pipeline}", "sk": "pace"}
+
+
 def invocation_key(invocation_id: str) -> dict[str, str]:
     """An invocation's key."""
     return {"pk": f"invocation#{invocation_id}", "sk": "invocation"}
@@ -163,6 +177,17 @@ def invocation_batch_key(invocation_id: str, batch_id: str) -> dict[str, str]:
 def turn_key(pipeline: str, turn: str) -> dict[str, str]:
     """The key of the marker that an invocation of a pipeline waits to be taken up, or taken up further."""
     return {"pk": f"invocations#{pipeline}", "sk": turn}
+
+
+def rest_key(pipeline: str) -> dict[str, str]:
+    """The key of the note that a schedule's run left some of what landed, and that the next run takes it."""
+    return {"pk": f"rest#{pipeline}", "sk": "rest"}
+
+
+def content_key(pipeline: str, *what: str) -> dict[str, str]:
+    """The key of the note of what succeeded last at a place, or with a content."""
+    digest = hashlib.sha256("\0".join(what).encode()).hexdigest()[:32]
+    return {"pk": f"content#{pipeline}#{digest}", "sk": "newest"}
 
 
 def link_key(link_id: str) -> dict[str, str]:
@@ -224,7 +249,12 @@ def build_upload_facts(pipeline: str, entry: InboxEntry) -> Item:
         "bytes": arrival.bytes,
         "attempt": entry.attempt,
     }
-    return facts | {"invocation_id": entry.invocation_id} if entry.invocation_id else facts
+    rare = {
+        "invocation_id": entry.invocation_id,
+        "group_id": entry.group_id,
+        "uncounted": entry.uncounted,
+    }
+    return facts | {name: value for name, value in rare.items() if value}
 
 
 def parse_entry(item: Item) -> InboxEntry:
@@ -243,6 +273,8 @@ def parse_entry(item: Item) -> InboxEntry:
         attempt=item["attempt"],
         not_before=datetime.fromtimestamp(not_before, UTC) if not_before is not None else None,
         invocation_id=item.get("invocation_id"),
+        group_id=item.get("group_id"),
+        uncounted=item.get("uncounted", 0),
     )
 
 

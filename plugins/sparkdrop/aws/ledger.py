@@ -5,14 +5,14 @@ lists that people look at (`sparkdrop.aws.listing`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from sparkdrop.aws.inbox import Inbox
+from sparkdrop.aws.batches import Batches
 from sparkdrop.aws.invocations import InvocationRecord, Invocations, Progress
 from sparkdrop.aws.items import (
     BatchState,
@@ -29,7 +29,7 @@ from sparkdrop.aws.items import (
     parse_chunk_text,
     upload_key,
 )
-from sparkdrop.aws.records import FACTS_OF_A_CLAIM, BatchHead, RunKey, UploadOutcome, parse_head
+from sparkdrop.aws.records import FACTS_OF_A_CLAIM, FACTS_OF_A_STEP, BatchHead, RunKey, UploadOutcome
 from sparkdrop.aws.table import Table
 from sparkdrop.aws.transactions import transact_each
 from sparkdrop.core.batch import InboxEntry
@@ -44,7 +44,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Inbox):
+class Ledger(Batches):
     """What may happen to uploads and batches."""
 
     def __init__(
@@ -80,15 +80,12 @@ class Ledger(Inbox):
         return claimable
 
     def is_waiting(self, pipeline: str, *, invoked_only: bool = False) -> bool:
-        """Whether an invocation waits, or anything in the inbox is due."""
-        return self.invocations.is_waiting(pipeline) or self.holds(pipeline, invoked_only=invoked_only)
+        """Whether an invocation waits, or anything due that a run without a schedule takes, or with one."""
+        if self.invocations.is_waiting(pipeline):
+            return True
+        return self.holds(pipeline, invoked_only=invoked_only and not self.owes_rest(pipeline))
 
     # batches
-
-    def read_batch(self, batch_id: str) -> BatchHead | None:
-        """Read a batch's head, or None where no run has opened it."""
-        item = self.table.get(batch_key(batch_id))
-        return parse_head(item) if item else None
 
     def open_batch(
         self, run: RunKey, entries: Sequence[InboxEntry], *, invocation: InvocationRecord | None = None
@@ -178,7 +175,7 @@ class Ledger(Inbox):
             "upload_count": len(kept),
             "bytes": sum(entry.arrival.bytes for entry in kept),
         }
-        self._update_head(head.batch_id, facts, remove=("job_flow_id", "step_name", "step_id"))
+        self.update_head(head.batch_id, facts, remove=FACTS_OF_A_STEP)
         if not kept:
             self.close_batch(head.batch_id, BatchState.EMPTY)
         return kept
@@ -206,46 +203,6 @@ class Ledger(Inbox):
         )
         delete = {"TableName": self.table.name, "Key": marshal(inbox_key(head.pipeline, entry))}
         return [{"Update": update}, {"Delete": delete}]
-
-    def announce_step(self, batch_id: str, job_flow_id: str, step_name: str) -> None:
-        """Write down, before it is submitted, where a batch's step will be found and by what name."""
-        facts = {"batch_state": BatchState.RUNNING.value, "job_flow_id": job_flow_id, "step_name": step_name}
-        self._update_head(batch_id, facts)
-
-    def start_batch(self, batch_id: str, step_id: str) -> None:
-        """Write down the step that processes a batch."""
-        self._update_head(batch_id, {"step_id": step_id})
-
-    def close_batch(
-        self,
-        batch_id: str,
-        state: BatchState,
-        ends: Mapping[str, int] = MappingProxyType({}),
-        log_excerpt: str | None = None,
-    ) -> None:
-        """End a batch: nothing of it is left to do.
-
-        Args:
-            batch_id: the batch.
-            state: how it ended.
-            ends: of an invocation's batch, how many of its uploads ended how.
-            log_excerpt: the end of its step's log, where it failed.
-        """
-        facts = {"batch_state": state.value, "ends": dict(ends) or None, "log_excerpt": log_excerpt}
-        self._update_head(batch_id, facts)
-        self.table.delete(open_batch_key(batch_id))
-
-    def _update_head(self, batch_id: str, facts: dict[str, Any], *, remove: Sequence[str] = ()) -> None:
-        update = self.table.build_update(
-            batch_key(batch_id), facts, condition="attribute_exists(pk)", remove=remove
-        )
-        self.table.client.update_item(**update)
-
-    def read_open_batches(self) -> list[BatchHead]:
-        """Read the batches that are not over, oldest first."""
-        ids = [marker["sk"] for page in self.table.query_pages("open") for marker in page]
-        heads = map(parse_head, self.table.batch_get([batch_key(batch_id) for batch_id in ids]))
-        return sorted(heads, key=lambda head: head.batch_id)
 
     # uploads
 
@@ -287,8 +244,12 @@ class Ledger(Inbox):
         )
         if outcome.state is not UploadState.PENDING:
             return [{"Update": update}]
-        again = InboxEntry(
-            entry.upload_id, entry.arrival, entry.attempt + 1, outcome.retry_at, entry.invocation_id
+        again = replace(
+            entry,
+            attempt=entry.attempt + 1,
+            not_before=outcome.retry_at,
+            group_id=outcome.group_id,
+            uncounted=outcome.uncounted,
         )
         put = self._build_put(build_inbox_item(head.pipeline, again, now))
         return [{"Update": update}, {"Put": put}]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sparkdrop.aws.items import BatchState, Item
@@ -17,8 +18,30 @@ FACTS_OF_A_CLAIM = (
     "reason",
     "log",
     "invocation_id",
+    "group_id",
+    "uncounted",
 )
 """What an upload's item tells of the batch that last held it; the next claim takes it away."""
+
+
+FACTS_OF_A_STEP = (
+    "job_flow_id",
+    "step_name",
+    "step_id",
+    "announced_at",
+    "deadline",
+    "cancelled_for",
+    "cancelled_at",
+    "slow_since",
+)
+"""What a batch's head tells of its step; a claim that is run again takes it away."""
+
+
+class CancelCause(StrEnum):
+    """Why we cancelled a step."""
+
+    TIMEOUT = "TIMEOUT"
+    ABANDONED = "ABANDONED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,11 @@ class BatchHead:
         arguments: what that invocation adds to the program's arguments.
         ends: of an invocation's batch that is over: how many of its uploads ended in each state, or PENDING
             where they wait for another attempt.
+        announced_at: when the step was about to be submitted.
+        deadline: when the step has to be over; moved on when it starts late.
+        cancelled_for: why the step was cancelled, where we did it.
+        cancelled_at: when.
+        slow_since: when it was found to take far longer than its pipeline's batches do.
     """
 
     batch_id: str
@@ -76,6 +104,11 @@ class BatchHead:
     invocation_id: str | None = None
     arguments: tuple[str, ...] = ()
     ends: dict[str, int] = field(default_factory=dict)
+    announced_at: datetime | None = None
+    deadline: datetime | None = None
+    cancelled_for: CancelCause | None = None
+    cancelled_at: datetime | None = None
+    slow_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +121,16 @@ class UploadOutcome:
         facts: what the upload's item shall tell: output, rows_in, rows_out, rows_rejected, rejects, reason,
             log.
         retry_at: with PENDING, when the next attempt may be.
+        group_id: with PENDING, the uploads that it is tried again with, and with no others.
+        uncounted: with PENDING, the attempts that do not count.
     """
 
     entry: InboxEntry
     state: UploadState
     facts: dict[str, Any]
     retry_at: datetime | None = None
+    group_id: str | None = None
+    uncounted: int = 0
 
 
 def parse_head(item: Item) -> BatchHead:
@@ -114,4 +151,13 @@ def parse_head(item: Item) -> BatchHead:
         invocation_id=item.get("invocation_id"),
         arguments=tuple(item.get("arguments", ())),
         ends=item.get("ends", {}),
+        announced_at=_parse_time(item.get("announced_at")),
+        deadline=_parse_time(item.get("deadline")),
+        cancelled_for=CancelCause(item["cancelled_for"]) if "cancelled_for" in item else None,
+        cancelled_at=_parse_time(item.get("cancelled_at")),
+        slow_since=_parse_time(item.get("slow_since")),
     )
+
+
+def _parse_time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

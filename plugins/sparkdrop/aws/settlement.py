@@ -3,20 +3,25 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from sparkdrop.aws.emr import LIVE_STEP_STATES, Emr
+from sparkdrop.aws.emr import LIVE_STEP_STATES, Emr, StepEnd, StepStatus
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
-from sparkdrop.aws.records import BatchHead, UploadOutcome
+from sparkdrop.aws.overtime import cancel_step, is_over_time, locate_step
+from sparkdrop.aws.pace import note_pace
+from sparkdrop.aws.records import BatchHead, CancelCause, UploadOutcome
+from sparkdrop.aws.same_content import note_contents
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
+from sparkdrop.core.bisection import Failure, Fate, decide_fates, find_root
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.emr_request import BatchPlaces, locate_batch
 from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.pipeline import Pipeline
+from sparkdrop.core.quantities import format_duration
 from sparkdrop.core.report import BatchReport, FileReport
 from sparkdrop.core.uploads import UploadState, upload_identity
 
@@ -30,7 +35,7 @@ class Settlement:
 
     Attributes:
         states: how many uploads ended in each state; none, where the batch was settled before.
-        output: the URI of the result; None after a failure.
+        output: the URI of the result; None after a failure, and where nothing was written.
         report: the job's report, where it left one.
         reason: why it failed; None where it went well.
     """
@@ -61,48 +66,57 @@ class BatchSettler:
         Raises:
             StepStillLiveError: the step is not over. It is cancelled now, and can be settled in a moment.
         """
-        step_id = head.step_id
-        if step_id is None and head.job_flow_id and head.step_name:
-            # whoever announced the step died before they wrote down its id
-            step_id = emr.find_step(head.job_flow_id, head.step_name)
-        if head.job_flow_id is None or step_id is None:
+        head = locate_step(emr, head)
+        if head.job_flow_id is None or head.step_id is None:
             return self.fail(
                 pipeline, head, "no step was submitted: the log of the task that failed says why"
             )
-        end = emr.read_step_end(head.job_flow_id, step_id, self._storage)
+        end = emr.read_step_end(head.job_flow_id, head.step_id, self._storage)
         if end.state in LIVE_STEP_STATES:
-            emr.cancel_step(head.job_flow_id, step_id)
-            raise StepStillLiveError(
-                f"step {step_id} of job flow {head.job_flow_id} is {end.state}, though nobody waits for "
-                "it any more; it is cancelled, and its batch is settled at the next try"
-            )
-        if end.state != "COMPLETED":
-            return self.fail(pipeline, head, end.reason or end.state, end.log, end.excerpt)
-        return self._succeed(pipeline, head)
+            self._cancel(pipeline, head, emr, StepStatus(end.state, end.started_at))
+        if end.state == "COMPLETED":
+            return self._succeed(pipeline, head)
+        reason, is_files_fault = _explain(pipeline, head, end)
+        return self.fail(pipeline, head, reason, end, is_files_fault=is_files_fault)
+
+    def _cancel(self, pipeline: Pipeline, head: BatchHead, emr: Emr, status: StepStatus) -> NoReturn:
+        """Cancel a step that nobody waits for."""
+        cause = CancelCause.ABANDONED
+        if head.deadline and is_over_time(head, status, pipeline.job.timeout, self._ledger.now()):
+            cause = CancelCause.TIMEOUT
+        cancel_step(self._ledger, emr, head, cause, owns_job_flow=pipeline.compute.reuse == "never")
+        raise StepStillLiveError(
+            f"step {head.step_id} of job flow {head.job_flow_id} is {status.state}, though nobody waits for "
+            "it any more; it is cancelled, and its batch is settled at the next try"
+        )
 
     def fail(
         self,
         pipeline: Pipeline,
         head: BatchHead,
         reason: str,
-        log: str | None = None,
-        log_excerpt: str | None = None,
+        end: StepEnd | None = None,
+        *,
+        is_files_fault: bool = False,
     ) -> Settlement:
-        """End a batch that failed: uploads with attempts left wait for the next, the others have FAILED.
+        """End a batch that failed: uploads wait for another attempt, whole or in halves, or are at their end.
 
         What the batch has written goes first: a job may die after it committed its output, and the next batch
         would write the same rows once more.
         """
         self._storage.delete_folder(locate_batch(pipeline, self._deployment, head.batch_id).output)
-        retry_at = self._ledger.now() + pipeline.retries.delay
-        facts = {"reason": reason[-_REASON_LIMIT:], "log": log}
-        outcomes = [
-            UploadOutcome(entry, UploadState.PENDING, facts, retry_at)
-            if entry.attempt < pipeline.retries.attempts
-            else UploadOutcome(entry, UploadState.FAILED, facts)
-            for entry in self._ledger.read_batch_entries(head)
-        ]
-        return Settlement(self._write(head, outcomes, BatchState.FAILED, log_excerpt), reason=reason)
+        entries = self._ledger.read_batch_entries(head)
+        root = find_root(entries[0].group_id) if entries else None
+        failed_before = self._ledger.read_failures_in_a_row(root) if root else 0
+        failure = Failure(head.batch_id, is_files_fault, failed_before, self._ledger.now())
+        retries = pipeline.retries
+        fates = decide_fates(entries, failure, attempts=retries.attempts, delay=retries.delay)
+        log = end.log if end else None
+        outcomes = [_build_outcome(fate, reason, log) for fate in fates]
+        states = self._write(head, outcomes, BatchState.FAILED, end.excerpt if end else None)
+        if root and states and is_files_fault:
+            self._ledger.note_piece(root, failed_before + 1)
+        return Settlement(states, reason=reason)
 
     def _succeed(self, pipeline: Pipeline, head: BatchHead) -> Settlement:
         """End a batch whose step went well: each upload as the report says, if the program writes one."""
@@ -110,16 +124,27 @@ class BatchSettler:
         try:
             report = self._storage.read_report(places.report)
         except ValidationError as error:
-            return self.fail(pipeline, head, f"the report {places.report} cannot be believed: {error}")
+            reason = f"the report {places.report} cannot be believed: {error}"
+            return self.fail(pipeline, head, reason, is_files_fault=True)
         files = {upload_identity(file.upload_id): file for file in report.files} if report else None
+        entries = self._ledger.read_batch_entries(head)
         outcomes = [
             UploadOutcome(entry, UploadState.SUCCEEDED, {"output": places.output})
             if files is None
             else _follow_report(entry, files.get(upload_identity(entry.upload_id)), places)
-            for entry in self._ledger.read_batch_entries(head)
+            for entry in entries
         ]
         states = self._write(head, outcomes, BatchState.SUCCEEDED)
-        return Settlement(states, output=places.output, report=report)
+        if states:
+            self._note_success(head, find_root(entries[0].group_id))
+        written = places.output if _has_output(outcomes, report) else None
+        return Settlement(states, output=written, report=report)
+
+    def _note_success(self, head: BatchHead, root: str | None) -> None:
+        if root:
+            self._ledger.note_piece(root, 0)
+        if head.announced_at:
+            note_pace(self._ledger, head.pipeline, self._ledger.now() - head.announced_at)
 
     def _write(
         self,
@@ -129,9 +154,37 @@ class BatchSettler:
         log_excerpt: str | None = None,
     ) -> Counter[UploadState]:
         moved = self._ledger.settle(head, outcomes)
+        succeeded = (outcome.entry for outcome in moved if outcome.state is UploadState.SUCCEEDED)
+        note_contents(self._ledger, head.pipeline, succeeded)
         ends = self._ledger.count_ends(head, outcomes) if head.invocation_id else {}
         self._ledger.close_batch(head.batch_id, state, ends, log_excerpt)
         return Counter(outcome.state for outcome in moved)
+
+
+def _has_output(outcomes: Sequence[UploadOutcome], report: BatchReport | None) -> bool:
+    """Whether the batch wrote anything: a report tells, and without one every good batch has."""
+    has_rows = report is None or report.rows_out > 0
+    return has_rows and any(outcome.state is UploadState.SUCCEEDED for outcome in outcomes)
+
+
+def _explain(pipeline: Pipeline, head: BatchHead, end: StepEnd) -> tuple[str, bool]:
+    """Say why a step did not end well, and whether its files may be to blame."""
+    if head.cancelled_for is CancelCause.TIMEOUT:
+        timeout = format_duration(pipeline.job.timeout)
+        if end.started_at is None:
+            return f"the step did not start within job.timeout ({timeout}) and was cancelled", False
+        return f"the step ran longer than job.timeout ({timeout}) and was cancelled", True
+    if head.cancelled_for is CancelCause.ABANDONED:
+        return "the step was cancelled, for its run was over: marked as failed, cleared or deleted", False
+    return end.reason or end.state, end.may_be_the_files
+
+
+def _build_outcome(fate: Fate, reason: str, log: str | None) -> UploadOutcome:
+    told = (
+        f"the file fails its batch by itself: {reason}" if fate.state is UploadState.QUARANTINED else reason
+    )
+    facts = {"reason": told[:_REASON_LIMIT], "log": log}
+    return UploadOutcome(fate.entry, fate.state, facts, fate.retry_at, fate.group_id, fate.uncounted)
 
 
 def _follow_report(entry: InboxEntry, file: FileReport | None, places: BatchPlaces) -> UploadOutcome:

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,24 +128,32 @@ class Storage:
         request: Any = {"Bucket": bucket, "Prefix": prefix} | ({"KeyMarker": after} if after else {})
         for page in self.client.get_paginator("list_object_versions").paginate(**request):
             for version in page.get("Versions", []):
-                is_folder = version["Key"].endswith("/") and version["Size"] == 0
-                # the marker itself is left out here as well: whether it counts differs among S3's likes
-                if version["IsLatest"] and not is_folder and version["Key"] > (after or ""):
-                    yield Arrival(
-                        bucket=bucket,
-                        key=version["Key"],
-                        version_id=_real_version(version["VersionId"]),
-                        etag=version["ETag"].strip('"'),
-                        bytes=version["Size"],
-                        arrived_at=version["LastModified"],
-                    )
+                # the key to start after is left out here as well: whether it counts differs among S3's likes
+                if not version["IsLatest"] or version["Key"] <= (after or ""):
+                    continue
+                arrival = Arrival(
+                    bucket=bucket,
+                    key=version["Key"],
+                    version_id=_real_version(version["VersionId"]),
+                    etag=version["ETag"].strip('"'),
+                    bytes=version["Size"],
+                    arrived_at=version["LastModified"],
+                )
+                if not arrival.is_marker:
+                    yield arrival
+
+    def find_deletion(self, bucket: str, key: str) -> datetime | None:
+        """Say since when an object is gone; None where it is there, or the bucket keeps no versions."""
+        answer = self.client.list_object_versions(Bucket=bucket, Prefix=key)
+        markers = answer.get("DeleteMarkers", [])
+        return next((one["LastModified"] for one in markers if one["Key"] == key and one["IsLatest"]), None)
 
     def read_arrival(self, bucket: str, key: str) -> Arrival | None:
-        """Read what S3 knows of an object, or None where there is none."""
+        """Read what S3 knows of an object, or None where there is none, or merely a folder's marker."""
         head = self._head(bucket, key)
         if head is None:
             return None
-        return Arrival(
+        arrival = Arrival(
             bucket=bucket,
             key=key,
             version_id=_real_version(head.get("VersionId")),
@@ -152,6 +161,7 @@ class Storage:
             bytes=head["ContentLength"],
             arrived_at=head["LastModified"],
         )
+        return None if arrival.is_marker else arrival
 
     def _head(self, bucket: str, key: str) -> Any:  # noqa: ANN401 - the shape is boto3's, or None
         try:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 
-from sparkdrop.aws.intake import Route, find_new, record_arrivals
+from sparkdrop.aws.intake import Route, find_new, record_arrivals, record_entries
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
-from sparkdrop.core.patterns import literal_prefix, match
+from sparkdrop.core.patterns import literal_prefix, takes
 from sparkdrop.core.uploads import Arrival
 
 _PAGE = 1_000
@@ -23,16 +23,25 @@ class BucketWatch:
         pipeline: whose inbox it is.
         bucket: where to look.
         patterns: what to look for.
+        hidden: whether keys with a hidden folder or name count.
     """
 
     def __init__(
-        self, ledger: Ledger, storage: Storage, *, pipeline: str, bucket: str, patterns: Iterable[str]
+        self,
+        ledger: Ledger,
+        storage: Storage,
+        *,
+        pipeline: str,
+        bucket: str,
+        patterns: Iterable[str],
+        hidden: str = "skip",
     ) -> None:
         self._ledger = ledger
         self._storage = storage
         self._pipeline = pipeline
         self._bucket = bucket
         self._patterns = tuple(patterns)
+        self._hidden = hidden
         self._seen: set[str] = set()
 
     def look(self) -> bool:
@@ -45,7 +54,7 @@ class BucketWatch:
         for page in _paged(self._list()):
             entries = [InboxEntry(arrival.upload_id, arrival) for arrival in find_new(self._ledger, page)]
             new = self._ledger.find_unrecorded(self._pipeline, entries)
-            self._ledger.record(self._pipeline, new)
+            new = record_entries(self._ledger, self._pipeline, new)
             self._seen.update(arrival.upload_id for arrival in page)
             found = found or bool(new)
         return found
@@ -53,8 +62,8 @@ class BucketWatch:
     def _list(self) -> Iterator[Arrival]:
         for prefix in sorted({literal_prefix(pattern) for pattern in self._patterns}):
             for arrival in self._storage.list_arrivals(self._bucket, prefix):
-                if arrival.upload_id not in self._seen and any(
-                    match(pattern, arrival.key) for pattern in self._patterns
+                if arrival.upload_id not in self._seen and takes(
+                    self._patterns, arrival.key, hidden=self._hidden
                 ):
                     yield arrival
 

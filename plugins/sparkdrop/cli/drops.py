@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sparkdrop.aws.uploading import Drop
 from sparkdrop.core.errors import SparkdropError
-from sparkdrop.core.patterns import has_wildcard, match
+from sparkdrop.core.patterns import has_wildcard, takes
 from sparkdrop.core.pipeline import Pipeline
 
 
@@ -70,7 +70,7 @@ def find_key(pipeline: Pipeline, file_name: str) -> str | None:
     """Put a file into the first pattern's folder that makes a key of the pipeline; None where none does."""
     for pattern in pipeline.arrival.keys:
         key = _literal_folder(pattern) + file_name
-        if match(pattern, key):
+        if takes(pipeline.arrival.keys, key, hidden=pipeline.arrival.hidden):
             return key
     return None
 

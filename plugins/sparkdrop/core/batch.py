@@ -17,6 +17,8 @@ class InboxEntry:
         attempt: 1 for a new upload; one more for each retry or replay.
         not_before: a retry waits until then.
         invocation_id: the invocation that it is processed for; None for what merely landed.
+        group_id: the uploads that it is tried again with, and with no others; None for what may be mixed.
+        uncounted: attempts that do not count against the pipeline's `retries.attempts`.
     """
 
     upload_id: str
@@ -24,6 +26,22 @@ class InboxEntry:
     attempt: int = 1
     not_before: datetime | None = None
     invocation_id: str | None = None
+    group_id: str | None = None
+    uncounted: int = 0
+
+    @property
+    def counted_attempt(self) -> int:
+        """The attempt, without those that were not the upload's to answer for."""
+        return self.attempt - self.uncounted
+
+    @property
+    def turn(self) -> tuple[datetime, str]:
+        """What is taken first: by arrival, and a group by the time from which it may be tried again.
+
+        So what is tried again queues behind what has come meanwhile, and holds up nobody.
+        """
+        since = self.not_before if self.group_id else None
+        return since or self.arrival.arrived_at, self.upload_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +78,15 @@ def plan_batch(waiting: Sequence[InboxEntry], limits: BatchLimits, now: datetime
 
     Two entries of one object version (an event's and a listing's) count once: the later one stays for its own
     claim, which finds it done and drops it. A step has one list of arguments, so the entries of an invocation
-    are a batch without any others: whose entries they are, the oldest says.
+    are a batch without any others, and so are those of a group: whose entries they are, the first says.
     """
     taken: dict[str, InboxEntry] = {}
     total_bytes = 0
     full = False
-    oldest_first = sorted(waiting, key=lambda entry: (entry.upload_id, -entry.attempt))
-    for entry in oldest_first:
+    in_turn = sorted(waiting, key=lambda entry: (*entry.turn, -entry.attempt))
+    for entry in in_turn:
         identity = upload_identity(entry.upload_id)
-        if identity in taken or entry.invocation_id != oldest_first[0].invocation_id:
+        if identity in taken or not _belong_together(entry, in_turn[0]):
             continue
         over = limits.max_bytes is not None and taken and total_bytes + entry.arrival.bytes > limits.max_bytes
         if len(taken) == limits.max_files or over:
@@ -79,8 +97,12 @@ def plan_batch(waiting: Sequence[InboxEntry], limits: BatchLimits, now: datetime
     entries = tuple(taken.values())
     full = full or len(entries) == limits.max_files or (limits.max_bytes or total_bytes + 1) <= total_bytes
     # without a wait nothing is asked of the clock, which may be behind S3's
-    if entries and not full and limits.max_wait:
+    if entries and not full and limits.max_wait and entries[0].group_id is None:
         ripe_at = entries[0].arrival.arrived_at + limits.max_wait
         if ripe_at > now:
             return BatchPlan(entries=(), wait_until=ripe_at)
     return BatchPlan(entries=entries, more=len(entries) < len(waiting))
+
+
+def _belong_together(one: InboxEntry, other: InboxEntry) -> bool:
+    return (one.invocation_id, one.group_id) == (other.invocation_id, other.group_id)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from sparkdrop.core.access import is_visible
 from sparkdrop.core.errors import InvocationRefusedError, UnknownPipelineError
 from sparkdrop.core.links import MULTIPART_MAX_BYTES
-from sparkdrop.core.routing import COMPANION, Router
+from sparkdrop.core.routing import NOBODYS, Router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,11 +39,13 @@ class CatalogArrival(_Record):
         mode: How it hears of it.
         keys: Its patterns.
         bucket: Its bucket; None is the uploads bucket.
+        hidden: Whether it takes keys with a hidden folder or name.
     """
 
     mode: str
     keys: tuple[str, ...]
     bucket: str | None = None
+    hidden: str = "skip"
 
 
 class CatalogUpload(_Record):
@@ -146,7 +148,7 @@ class Catalog(_Record):
             )
         if not invocation.is_prefix:
             owner = Router(self.pipelines, uploads_bucket).route(invocation.bucket, invocation.key)
-            if owner not in {None, COMPANION, pipeline.name}:
+            if owner not in {None, pipeline.name, *NOBODYS}:
                 name = f"pipeline {owner!r}" if owner in {one.name for one in known} else "another pipeline"
                 raise InvocationRefusedError("input", f"this object belongs to {name}")
         length = sum(map(len, invocation.arguments))
@@ -182,7 +184,9 @@ def _describe(pipeline: Pipeline, artifacts_bucket: str) -> CatalogPipeline:
     return CatalogPipeline(
         name=pipeline.name,
         description=pipeline.description,
-        arrival=CatalogArrival(mode=arrival.mode, keys=arrival.keys, bucket=arrival.bucket),
+        arrival=CatalogArrival(
+            mode=arrival.mode, keys=arrival.keys, bucket=arrival.bucket, hidden=arrival.hidden
+        ),
         wait_for=pipeline.wait_for,
         format=pipeline.input.format,
         max_files=pipeline.batch.max_files,

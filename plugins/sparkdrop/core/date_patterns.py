@@ -75,13 +75,11 @@ def parse_pattern(pattern: str) -> tuple[Part, ...]:
 
 
 def _read_quoted(pattern: str, at: int) -> tuple[str, int]:
-    """Read a text in single quotes; two of them are one that stands for itself, inside and outside."""
-    if pattern.startswith("''", at):
-        return "'", at + 2
+    """Read a text in single quotes; two of them inside are one, and so are two with nothing between."""
     end = at + 1
     while (end := pattern.find("'", end)) >= 0:
         if not pattern.startswith("''", end):
-            return pattern[at + 1 : end].replace("''", "'"), end + 1
+            return pattern[at + 1 : end].replace("''", "'") or "'", end + 1
         end += 2
     message = f"found {pattern!r}: a single quote has no end"
     raise ValueError(message)

@@ -6,11 +6,13 @@ import: whoever needs a deployment passes the environment in.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from sparkdrop.core.errors import ConfigError, Problem
+from sparkdrop.core.quantities import Duration  # noqa: TC001 - pydantic reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +49,7 @@ class Deployment(BaseModel):
             for the nodes' processor; None where the nodes' image has it.
         airflow_url: Where people reach Airflow's UI; None where it is not known.
         sweep_schedule: Cron of the maintenance DAG's sweep.
+        reap_after: The age from which a cluster is ended of whose batch nothing is on record.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +72,7 @@ class Deployment(BaseModel):
     spark_dependencies: Name | None = None
     airflow_url: Name | None = None
     sweep_schedule: Name = "*/5 * * * *"
+    reap_after: Duration = timedelta(minutes=10)
 
     @model_validator(mode="after")
     def _check_security_groups(self) -> Self:

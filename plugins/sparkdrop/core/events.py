@@ -38,7 +38,7 @@ class _Bucket(_Event):
 
 class _Object(_Event):
     key: str = Field(min_length=1, max_length=1024)
-    size: int = Field(default=0, ge=0, le=_MAX_BYTES)
+    size: int = Field(ge=0, le=_MAX_BYTES)
     etag: str | None = Field(default=None, max_length=1024)
     version_id: str | None = Field(default=None, alias="version-id", max_length=1024)
 

@@ -13,6 +13,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_LENGTH = 26
@@ -20,6 +24,8 @@ _ULID_FOLDER = re.compile(rf"([^/]*/)([0-7][{CROCKFORD}]{{{ULID_LENGTH - 1}}})/(
 _TOKEN = re.compile(r"\*\*+|\*|\?|[^*?]", re.DOTALL)
 
 ANY_DEPTH, ANY_NAME, ANY_ONE = "**", "*", "?"
+HIDDEN_MARKS = ("_", ".")
+_HIDDEN = re.compile(r"(?:^|(?<=/))[_.]")
 _WILDCARDS = {ANY_DEPTH: ".*", ANY_NAME: "[^/]*", ANY_ONE: "[^/]"}
 
 # States of the reading of one key: the first segment, the rest, or n characters of the transparent ULID read.
@@ -67,6 +73,36 @@ def match(pattern: str, key: str) -> bool:
         return True
     shorter = drop_upload_folder(key)
     return shorter is not None and compiled.fullmatch(shorter) is not None
+
+
+def is_hidden(key: str, named: str = "") -> bool:
+    """Whether a folder or the name begins with ``_`` or ``.``: other programs' unfinished files and markers.
+
+    Args:
+        key: the key. The name behind a link's folder is the uploader's own, and never hidden.
+        named: what the key begins with and somebody wrote out: that is not hidden from him.
+    """
+    if find_upload_folder(key) is not None:
+        key = key.rpartition("/")[0]
+    return any(found.start() >= len(named) for found in _HIDDEN.finditer(key))
+
+
+def takes(patterns: Iterable[str], key: str, *, hidden: str = "skip") -> bool:
+    """Whether a key belongs to one of these patterns, and is not passed over.
+
+    With ``hidden="skip"`` a hidden folder or name is taken only where the pattern writes it out.
+    """
+    found = [pattern for pattern in patterns if match(pattern, key)]
+    if not found or hidden == "take" or not is_hidden(key):
+        return bool(found)
+    return any(_writes_out(pattern, key) for pattern in found)
+
+
+def _writes_out(pattern: str, key: str) -> bool:
+    """Whether a pattern has a segment of its own for each hidden segment of a key."""
+    written = [compile_pattern(part) for part in pattern.split("/") if part.startswith(HIDDEN_MARKS)]
+    hidden = [part for part in key.split("/") if part.startswith(HIDDEN_MARKS)]
+    return all(any(one.fullmatch(part) for one in written) for part in hidden)
 
 
 def first_segment(pattern: str) -> str | None:

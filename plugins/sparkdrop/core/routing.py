@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from sparkdrop.core.patterns import drop_upload_folder, find_common_key, first_segment, to_regex
+from sparkdrop.core.patterns import (
+    drop_upload_folder,
+    find_common_key,
+    first_segment,
+    is_hidden,
+    takes,
+    to_regex,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,6 +25,8 @@ class _Arrival(Protocol):
     def keys(self) -> tuple[str, ...]: ...
     @property
     def bucket(self) -> str | None: ...
+    @property
+    def hidden(self) -> str: ...
 
 
 class Routed(Protocol):
@@ -49,6 +58,11 @@ class Overlap(NamedTuple):
 COMPANION = "_companion"
 """What a key routes to that some pipeline waits for: it is no upload, and nobody misses it in a list."""
 
+PASSED_OVER = "_passed_over"
+"""What a key routes to that has a hidden folder or name that nobody wrote out: it is no upload either."""
+
+NOBODYS = frozenset({COMPANION, PASSED_OVER})
+
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -61,7 +75,9 @@ class Router:
     def __init__(self, pipelines: Iterable[Routed], uploads_bucket: str) -> None:
         groups: dict[tuple[str, str | None], list[tuple[str, str]]] = {}
         companions: list[str] = []
-        for pipeline in pipelines:
+        self._uploads_bucket = uploads_bucket
+        self._pipelines = tuple(pipelines)
+        for pipeline in self._pipelines:
             companions += [_companion_regex(key, uploads_bucket) for key in pipeline.wait_for]
             bucket = pipeline.arrival.bucket or uploads_bucket
             for pattern in pipeline.arrival.keys:
@@ -78,14 +94,28 @@ class Router:
     def route(self, bucket: str, key: str) -> str | None:
         """Name the pipeline of an object; None where no pattern matches. The key is raw, not URL-encoded.
 
-        An object that no pattern matches and some pipeline waits for is a `COMPANION`.
+        An object that no pattern matches and some pipeline waits for is a `COMPANION`; any other of a hidden
+        folder or name, for which no pipeline says otherwise, is `PASSED_OVER`.
         """
+        hidden = is_hidden(key)
+        found = self._find_hidden(bucket, key) if hidden else self._find_plain(bucket, key)
+        if found is None and self._companions and self._companions.fullmatch(f"s3://{bucket}/{key}"):
+            return COMPANION
+        return PASSED_OVER if found is None and hidden else found
+
+    def _find_plain(self, bucket: str, key: str) -> str | None:
         found = self._find(bucket, key)
         if found is None and (shorter := drop_upload_folder(key)) is not None:
             found = self._find(bucket, shorter)
-        if found is None and self._companions and self._companions.fullmatch(f"s3://{bucket}/{key}"):
-            return COMPANION
         return found
+
+    def _find_hidden(self, bucket: str, key: str) -> str | None:
+        for pipeline in self._pipelines:
+            arrival = pipeline.arrival
+            is_its_bucket = (arrival.bucket or self._uploads_bucket) == bucket
+            if is_its_bucket and takes(arrival.keys, key, hidden=arrival.hidden):
+                return pipeline.name
+        return None
 
     def _find(self, bucket: str, key: str) -> str | None:
         head = key.partition("/")[0]

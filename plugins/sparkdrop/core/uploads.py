@@ -16,6 +16,9 @@ UNROUTED = "_unrouted"
 LAST_ID = "Z"
 """Compares as larger than every ULID."""
 
+EMPTY = "the file is empty"
+"""The reason of an upload without a byte: it is set aside, and no cluster starts for it."""
+
 _ID = re.compile(rf"[0-7][{CROCKFORD}]{{{ULID_LENGTH - 1}}}")
 _IDENTITY_LENGTH = 16
 """Characters of a ULID that come from its 80 random bits; the first ten are its time."""
@@ -59,6 +62,11 @@ class Arrival:
         if self.version_id and self.version_id != "null":
             return self.version_id
         return f"etag:{self.etag}"
+
+    @property
+    def is_marker(self) -> bool:
+        """Whether it only stands for a folder, as consoles and Hadoop write one: it is no upload."""
+        return self.bytes == 0 and self.key.endswith(("/", "_$folder$"))
 
     @property
     def upload_id(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+import pendulum
 import structlog
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import Context
@@ -23,16 +24,55 @@ def is_chosen_by_hand(context: Context) -> bool:
 
 
 class CompanionSensor(S3KeySensor):
-    """Waits for a pipeline's companions: exact keys, in the triggerer. "Process this now" does not wait."""
+    """Waits for a pipeline's companions: exact keys, in the triggerer. "Process this now" does not wait.
 
-    def poke(self, context: Context) -> bool:
-        """Look once."""
-        return is_chosen_by_hand(context) or bool(super().poke(context))
+    Its keys are rendered when it is sure that it waits, and not by Airflow before that: a run without a
+    logical date (an event's, or the API's) has no `ds` there. Here every run has one.
+    """
+
+    template_fields: Sequence[str] = ()
+
+    def execute(self, context: Context) -> None:
+        """Look, and go on looking in the triggerer; a run whose form names its files looks for nothing."""
+        if is_chosen_by_hand(context):
+            return
+        self.bucket_key = self.render_template(self.bucket_key, build_template_context(context))
+        super().execute(context)
 
 
-def _build_watch(pipeline: str, bucket: str, patterns: Sequence[str]) -> BucketWatch:
+def build_template_context(context: Context) -> Context:
+    """Add to a run's context the dates that it lacks: those of the time from which it may run.
+
+    The names are Airflow's: https://airflow.apache.org/docs/apache-airflow/stable/templates-ref.html
+    """
+    if context.get("logical_date") is not None:
+        return context
+    moment = pendulum.instance(context["dag_run"].run_after)
+    day, second = moment.strftime("%Y-%m-%d"), moment.strftime("%Y%m%dT%H%M%S")
+    dates: Any = {
+        "logical_date": moment,
+        "data_interval_start": moment,
+        "data_interval_end": moment,
+        "ds": day,
+        "ds_nodash": day.replace("-", ""),
+        "ts": moment.isoformat(),
+        "ts_nodash": second,
+        "ts_nodash_with_tz": moment.isoformat().replace("-", "").replace(":", ""),
+    }
+    extended: Context = context | dates
+    return extended
+
+
+def _build_watch(pipeline: str, bucket: str, patterns: Sequence[str], hidden: str) -> BucketWatch:
     services = get_services()
-    return BucketWatch(services.ledger, services.storage, pipeline=pipeline, bucket=bucket, patterns=patterns)
+    return BucketWatch(
+        services.ledger,
+        services.storage,
+        pipeline=pipeline,
+        bucket=bucket,
+        patterns=patterns,
+        hidden=hidden,
+    )
 
 
 class ArrivalSensor(S3KeySensor):
@@ -61,7 +101,8 @@ class ArrivalSensor(S3KeySensor):
 
     def poke(self, context: Context) -> bool:  # noqa: ARG002 - Airflow's signature
         """Look once."""
-        return _build_watch(self.pipeline.name, self.bucket, self.bucket_key).look()
+        hidden = self.pipeline.arrival.hidden
+        return _build_watch(self.pipeline.name, self.bucket, self.bucket_key, hidden).look()
 
     def _defer(self) -> None:
         """Go on looking in the triggerer."""
@@ -71,6 +112,7 @@ class ArrivalSensor(S3KeySensor):
                 bucket=self.bucket,
                 patterns=list(self.bucket_key),
                 poke_interval=self.poke_interval,
+                hidden=self.pipeline.arrival.hidden,
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout),
@@ -85,14 +127,18 @@ class ArrivalSensorTrigger(BaseTrigger):
         bucket: where to look.
         patterns: what to look for.
         poke_interval: seconds between two looks.
+        hidden: whether keys with a hidden folder or name count.
     """
 
-    def __init__(self, pipeline: str, bucket: str, patterns: list[str], poke_interval: float) -> None:
+    def __init__(
+        self, pipeline: str, bucket: str, patterns: list[str], poke_interval: float, hidden: str = "skip"
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's base has no annotations
         self.pipeline = pipeline
         self.bucket = bucket
         self.patterns = patterns
         self.poke_interval = poke_interval
+        self.hidden = hidden
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Name the class and its arguments."""
@@ -103,12 +149,13 @@ class ArrivalSensorTrigger(BaseTrigger):
                 "bucket": self.bucket,
                 "patterns": self.patterns,
                 "poke_interval": self.poke_interval,
+                "hidden": self.hidden,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until something is new; an outage of S3 or the ledger is waited out."""
-        watch = await asyncio.to_thread(_build_watch, self.pipeline, self.bucket, self.patterns)
+        watch = await asyncio.to_thread(_build_watch, self.pipeline, self.bucket, self.patterns, self.hidden)
         while True:
             try:
                 if await asyncio.to_thread(watch.look):

@@ -6,40 +6,17 @@ the messages deleted, so that a crash anywhere means a redelivery and never a lo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Hashable
 from typing import Any
 
 import structlog
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
-from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
+from airflow.triggers.shared_stream import SharedStreamProducer
 
-from sparkdrop.aws.arrivals_queue import ArrivalsQueue, Message
-from sparkdrop.aws.intake import record_arrivals
-from sparkdrop.aws.ledger import Ledger
-from sparkdrop.core.errors import NotAnArrivalError
-from sparkdrop.core.events import parse_arrival, parse_wake_up
-from sparkdrop.core.uploads import Arrival
-from sparkdrop.orchestration.routes import Routes
+from sparkdrop.orchestration.arrivals_stream import ArrivalsProducer
 from sparkdrop.orchestration.services import get_services
 
 log = structlog.get_logger(__name__)
-
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What a batch of messages brought.
-
-    Attributes:
-        uploads: how many each pipeline got.
-        invoked: the pipelines that an invocation waits for.
-    """
-
-    uploads: dict[str, int]
-    invoked: frozenset[str] = frozenset()
 
 
 class ArrivalTrigger(BaseEventTrigger):
@@ -88,69 +65,6 @@ class ArrivalTrigger(BaseEventTrigger):
         yield  # makes this an asynchronous generator, as the base class declares it
 
 
-class ArrivalsProducer(SharedStreamProducer):
-    """Reads the queue, fills the inboxes, and deletes messages once their wake-ups are stored."""
-
-    def __init__(self) -> None:
-        self._client_context: Any = None
-        self._queue: ArrivalsQueue | None = None
-
-    async def open_stream(self) -> AsyncIterator[tuple[News, list[str]]]:
-        """Yield what each batch of messages brought, once it is in the inboxes; and the receipt handles.
-
-        An outage of the queue or the table is waited out: its messages stay in the queue meanwhile.
-        """
-        services = await asyncio.to_thread(get_services)
-        routes = Routes(services.deployment)
-        queue = await self._open_queue(services.deployment.arrivals_queue_url)
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                messages = await queue.receive()
-                parsed = await _parse_messages(queue, messages)
-                handles = [message.receipt_handle for message, _ in parsed]
-                found = [told for _, told in parsed if isinstance(told, Arrival)]
-                invoked = frozenset(told for _, told in parsed if isinstance(told, str))
-                uploads = await asyncio.to_thread(_record, services.ledger, routes, found)
-            except Exception as error:  # noqa: BLE001 - whatever the outage is, the stream outlives it
-                log.warning("the arrivals queue or the ledger cannot be used", error=str(error), pause=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-                continue
-            pause = _FIRST_PAUSE_SECONDS
-            if handles:
-                yield News(uploads, invoked), handles
-
-    async def _open_queue(self, queue_url: str) -> ArrivalsQueue:
-        from aiobotocore.session import get_session  # half a second, and only the triggerer needs it
-
-        self._client_context = get_session().create_client("sqs")
-        self._queue = ArrivalsQueue(await self._client_context.__aenter__(), queue_url)
-        return self._queue
-
-    async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Delete the messages whose wake-ups are stored; the others become visible again by themselves.
-
-        A message that cannot be deleted comes again, and its uploads are then found done: that is no error.
-        """
-        handles = [handle for item in batch if item.outcome.is_clean for handle in item.broker_payload]
-        if not handles or self._queue is None:
-            return
-        try:
-            failures = await self._queue.delete(handles)
-        except Exception as error:  # noqa: BLE001 - raising here would end the stream for all pipelines
-            failures = [str(error)]
-        if failures:
-            log.info("messages will come again", count=len(failures), first=failures[0])
-
-    async def aclose(self) -> None:
-        """Close the connection to the queue."""
-        if self._client_context is not None:
-            await self._client_context.__aexit__(None, None, None)
-            self._client_context = None
-            self._queue = None
-
-
 def _is_waiting(pipeline: str, invoked_only: bool) -> bool:  # noqa: FBT001 - a thread's arguments have no names
     """Whether something waits for the pipeline; an outage counts as no, and the sweep looks again."""
     try:
@@ -158,24 +72,3 @@ def _is_waiting(pipeline: str, invoked_only: bool) -> bool:  # noqa: FBT001 - a 
     except Exception as error:  # noqa: BLE001 - whatever the outage is, the stream waits for its end
         log.warning("the ledger cannot be read", pipeline=pipeline, error=str(error))
         return False
-
-
-async def _parse_messages(
-    queue: ArrivalsQueue, messages: Sequence[Message]
-) -> list[tuple[Message, Arrival | str]]:
-    """Parse arrivals, and the names of pipelines that are invoked.
-
-    What is neither is given back, until SQS moves it to the dead letters.
-    """
-    parsed: list[tuple[Message, Arrival | str]] = []
-    for message in messages:
-        try:
-            parsed.append((message, parse_wake_up(message.body) or parse_arrival(message.body)))
-        except NotAnArrivalError as error:
-            log.warning("a message is on its way to the dead-letter queue", error=str(error))
-            await queue.give_back(message.receipt_handle)
-    return parsed
-
-
-def _record(ledger: Ledger, routes: Routes, arrivals: list[Arrival]) -> dict[str, int]:
-    return record_arrivals(ledger, routes.read(), arrivals)

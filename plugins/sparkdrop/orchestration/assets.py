@@ -1,7 +1,6 @@
 """The assets by which pipelines are woken, and by which they tell that data is there."""
 
 from airflow.sdk import Asset, AssetAlias, AssetWatcher
-from pydantic import JsonValue
 
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.orchestration.arrival_trigger import ArrivalTrigger
@@ -10,8 +9,11 @@ WAKE_ALIAS = AssetAlias(name="sparkdrop_wake")
 """The outlet of tasks that wake a pipeline only when they find something for it."""
 
 
-TAKES_ALL: dict[str, JsonValue] = {"takes_all": True}
-"""The extra of a wake-up after which a pipeline of `mode: none` takes what merely landed, too."""
+SLOW_BATCHES = Asset(name="sparkdrop_slow_batches", uri="sparkdrop://slow-batches")
+"""Its events tell of batches that take far longer than their pipeline's usual: a DAG that alerts follows."""
+
+SLOW_ALIAS = AssetAlias(name="sparkdrop_slow")
+"""The outlet of the sweep that tells so only when there is such a batch."""
 
 
 def build_inbox_asset(name: str) -> Asset:

@@ -10,15 +10,18 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from sparkdrop.aws.claims import Claim, claim_batch
 from sparkdrop.aws.intake import select_again
 from sparkdrop.aws.invocation_claims import InvocationSource
+from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import RunKey
+from sparkdrop.aws.same_content import ContentCheck
 from sparkdrop.aws.storage import Storage, split_uri
 from sparkdrop.core.batch import BatchLimits, InboxEntry, make_batch_id
 from sparkdrop.core.emr_request import locate_batch
 from sparkdrop.core.manifest import ManifestFile, build_manifest
+from sparkdrop.core.patterns import is_hidden
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.uploads import Arrival
 from sparkdrop.orchestration.arrival_sensor import is_chosen_by_hand
-from sparkdrop.orchestration.assets import TAKES_ALL, WAKE_ALIAS, build_inbox_asset
+from sparkdrop.orchestration.assets import WAKE_ALIAS, build_inbox_asset
 from sparkdrop.orchestration.routes import Routes
 from sparkdrop.orchestration.services import Services, get_services
 
@@ -59,18 +62,21 @@ class ClaimBatchOperator(BaseOperator):
     def execute(self, context: Context, event: dict[str, Any] | None = None) -> ClaimedBatch:  # noqa: ARG002 - what the trigger of a wait sends
         """Claim, and say what was claimed."""
         services = get_services()
-        claim = self._claim(services, context)
+        invoked_only = self._takes_invoked_only(services.ledger, context)
+        claim = self._claim(services, context, invoked_only=invoked_only)
         if claim.wait_until is not None:
             self.log.info("Waiting for more files until %s", claim.wait_until)
             self.defer(trigger=DateTimeTrigger(claim.wait_until), method_name="execute")
+        if self.pipeline.arrival.mode == "none" and not invoked_only:
+            # before the wake-up: the run that it starts shall know
+            services.ledger.note_rest(self.pipeline.name, is_left=claim.more)
+        if claim.more:
+            context["outlet_events"][WAKE_ALIAS].add(build_inbox_asset(self.pipeline.name))
         if claim.head is None:
             raise AirflowSkipException(f"nothing is waiting for {self.pipeline.name}")
-        if claim.more:
-            extra = None if self._takes_invoked_only(context) else TAKES_ALL
-            context["outlet_events"][WAKE_ALIAS].add(build_inbox_asset(self.pipeline.name), extra=extra)
         return self._write_manifest(services, context, claim)
 
-    def _claim(self, services: Services, context: Context) -> Claim:
+    def _claim(self, services: Services, context: Context, *, invoked_only: bool) -> Claim:
         dag_run = context["dag_run"]
         run = RunKey(
             batch_id=make_batch_id(dag_run.dag_id, dag_run.run_id, dag_run.run_after),
@@ -80,32 +86,33 @@ class ClaimBatchOperator(BaseOperator):
         )
         batch = self.pipeline.batch
         limits = BatchLimits(batch.max_files, batch.max_bytes, batch.max_wait)
+        skips = self.pipeline.arrival.same_content == "skip"
         if not is_chosen_by_hand(context):
             return claim_batch(
                 services.ledger,
                 run,
                 limits,
                 invocations=InvocationSource(services.storage, Routes(services.deployment).route),
-                invoked_only=self._takes_invoked_only(context),
+                invoked_only=invoked_only,
+                contents=ContentCheck(services.ledger, services.storage, run.pipeline) if skips else None,
             )
         keys, prefix = context["params"].get("keys") or [], context["params"].get("prefix")
         return claim_batch(services.ledger, run, limits, choose=lambda: self._choose(services, keys, prefix))
 
-    def _takes_invoked_only(self, context: Context) -> bool:
+    def _takes_invoked_only(self, ledger: Ledger, context: Context) -> bool:
         """Whether files that merely landed are left to the schedule that shall take them.
 
         An invocation wakes a pipeline of `mode: none`, too. A run that takes all, and leaves some for lack of
-        room, wakes one that goes on with it.
+        room, notes it in the ledger, and the next one goes on with it.
         """
         if self.pipeline.arrival.mode != "none" or context["dag_run"].run_type != "asset_triggered":
             return False
-        events = [event for found in context["triggering_asset_events"].values() for event in found]
-        return not any(event.extra.get("takes_all") for event in events)
+        return not ledger.owes_rest(self.pipeline.name)
 
     def _choose(self, services: Services, keys: Iterable[str], prefix: str | None) -> list[InboxEntry]:
         """Find the objects that the run's form names."""
         default = self.pipeline.arrival.bucket or services.deployment.uploads_bucket
-        found = list(_find_objects(services.storage, keys, prefix, default))
+        found = list(_find_objects(services.storage, keys, prefix, default, self.pipeline.arrival.hidden))
         selection = select_again(services.ledger, found)
         for entry in selection.busy:
             self.log.warning(
@@ -147,7 +154,7 @@ def _build_manifest_file(entry: InboxEntry) -> ManifestFile:
 
 
 def _find_objects(
-    storage: Storage, keys: Iterable[str], prefix: str | None, default_bucket: str
+    storage: Storage, keys: Iterable[str], prefix: str | None, default_bucket: str, hidden: str
 ) -> Iterator[Arrival]:
     missing: list[str] = []
     for key in keys:
@@ -161,7 +168,9 @@ def _find_objects(
         raise AirflowFailException(f"there is no such object: {', '.join(missing)}; check the form's keys")
     if prefix:
         bucket, name = _split(prefix, default_bucket)
-        yield from storage.list_arrivals(bucket, name)
+        for arrival in storage.list_arrivals(bucket, name):
+            if hidden == "take" or not is_hidden(arrival.key, name):
+                yield arrival
 
 
 def _split(place: str, default_bucket: str) -> tuple[str, str]:

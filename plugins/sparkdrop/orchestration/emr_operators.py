@@ -5,6 +5,7 @@ A retried EmrCreateJobFlowOperator starts a second cluster and a cleared EmrAddS
 the tag that names its batch, and a step by its name.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator, EmrCreateJobFlowOperator
@@ -18,9 +19,10 @@ from sparkdrop.orchestration.claim_operator import ClaimedBatch
 from sparkdrop.orchestration.services import get_services
 from sparkdrop.orchestration.step_trigger import StepTrigger
 
-_LONGEST_STEP_SECONDS = 7 * 24 * 3600
-"""The provider's waiter gives up after 30 minutes by default, and so ends long jobs
-(https://github.com/apache/airflow/issues/38658). A step that shall end sooner has Spark's own limits."""
+_SLACK = timedelta(minutes=15)
+"""Added to the longest that a step may wait and run: then the scheduler ends the wait, whatever the triggerer
+does. The provider's waiter would give up after 30 minutes, and so end long jobs
+(https://github.com/apache/airflow/issues/38658)."""
 
 
 def _pull_claim(context: Context) -> ClaimedBatch:
@@ -99,26 +101,33 @@ class AddStepOperator(EmrAddStepsOperator):
         if context["ti"].try_number > 1:
             step_id = services.make_emr().find_step(job_flow_id, step["Name"])
         if step_id is None:
-            services.ledger.announce_step(claimed["batch_id"], job_flow_id, step["Name"])
+            timeout = self.pipeline.job.timeout
+            services.ledger.announce_step(claimed["batch_id"], job_flow_id, step["Name"], timeout)
             self.steps = [step]
             (step_id,) = super().execute(context)
         services.ledger.start_batch(claimed["batch_id"], step_id)
-        self._wait(job_flow_id, step_id)
+        self._wait(claimed["batch_id"], job_flow_id, step_id)
         return [step_id]
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> str:  # noqa: ARG002 - Airflow's signature
         """Fail for good: the step ran and failed, and `publish` decides what becomes of its uploads."""
         raise AirflowFailException(f"the step did not end well: {event}")
 
-    def _wait(self, job_flow_id: str, step_id: str) -> None:
+    def _wait(self, batch_id: str, job_flow_id: str, step_id: str) -> None:
         poll_seconds = int(self.pipeline.compute.poll_interval.total_seconds())
+        timeout = self.pipeline.job.timeout
+        longest = 2 * timeout + _SLACK  # it may wait for its cluster as long as it may run
         self.defer(
             trigger=StepTrigger(
                 job_flow_id=job_flow_id,
                 step_ids=[step_id],
                 waiter_delay=poll_seconds,
-                waiter_max_attempts=_LONGEST_STEP_SECONDS // poll_seconds,
+                waiter_max_attempts=int(longest.total_seconds()) // poll_seconds + 1,
                 aws_conn_id=None,
+                batch_id=batch_id,
+                timeout_seconds=timeout.total_seconds(),
+                owns_job_flow=self.pipeline.compute.reuse == "never",
             ),
+            timeout=longest,
             method_name="execute_complete",
         )

@@ -1,31 +1,46 @@
-"""What no event wakes, and what nobody ended: found and mended every few minutes.
+"""What no event wakes, and what nobody ended: found and mended.
 
-*sweep* routes objects that a new pipeline matches, settles batches whose run is dead, and wakes pipelines
-whose inbox is not empty; *reap* terminates job flows that no living run uses; *reconcile*, in a DAG of its
-own that runs once an hour, records objects that no event told of.
+It runs every few minutes, and at once where the triggerer sees that it is needed
+(`sparkdrop.orchestration.trouble_trigger`). *sweep* routes objects that a new pipeline matches, settles
+batches whose run is dead, cancels steps whose time is over, and wakes pipelines whose inbox is not empty;
+*reap* terminates job flows that no living run uses; *reconcile*, in a DAG of its own that runs once an hour,
+records objects that no event told of.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, AssetAlias, BaseOperator, Context
+from airflow.sdk import (
+    DAG,
+    AssetAlias,
+    AssetOrTimeSchedule,
+    BaseOperator,
+    Context,
+    CronTriggerTimetable,
+)
 from airflow.sdk.types import RuntimeTaskInstanceProtocol
+from pydantic import JsonValue  # noqa: TC002 - as everywhere here
 
 from sparkdrop.aws.intake import route_again
+from sparkdrop.aws.items import BatchState, format_time
+from sparkdrop.aws.overtime import enforce_timeout
+from sparkdrop.aws.pace import find_slow
 from sparkdrop.aws.records import BatchHead
 from sparkdrop.aws.watch import reconcile_bucket
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.pipeline import Pipeline
-from sparkdrop.orchestration.assets import WAKE_ALIAS, build_inbox_asset
+from sparkdrop.orchestration.assets import SLOW_ALIAS, SLOW_BATCHES, WAKE_ALIAS, build_inbox_asset
 from sparkdrop.orchestration.routes import Routes, load_pipelines
 from sparkdrop.orchestration.services import get_services
+from sparkdrop.orchestration.trouble_trigger import build_watched_troubles_asset
 
 _LIVE_RUN_STATES = ["queued", "running"]
 _UNROUTED_A_SWEEP = 10_000
-_REAP_AFTER = timedelta(minutes=10)
-"""A job flow's age before it is looked at: its run has ended it by then, or never will."""
+_LEFT_TO_ITS_RUN = timedelta(minutes=5)
+"""How long after its step was cancelled a batch is left to its run, which is told of it too."""
 
+_OVER = {BatchState.SUCCEEDED, BatchState.FAILED, BatchState.EMPTY}
 _EVENTS_ARE_LATE_AFTER = timedelta(minutes=15)
 """S3's events come within seconds; an object of this age without a row has lost its event."""
 
@@ -44,7 +59,7 @@ class SweepOperator(BaseOperator):
     """Routes again, settles dead runs' batches, wakes pipelines."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(outlets=[WAKE_ALIAS], **kwargs)
+        super().__init__(outlets=[WAKE_ALIAS, SLOW_ALIAS], **kwargs)
 
     def execute(self, context: Context) -> dict[str, list[str]]:
         """Sweep; the answer is what was settled and who was woken."""
@@ -53,10 +68,9 @@ class SweepOperator(BaseOperator):
         routed = route_again(services.ledger, Routes(services.deployment).read(), _UNROUTED_A_SWEEP)
         if routed:
             self.log.info("Objects that were unrouted belong to %s now", sorted(routed))
+        heads = services.ledger.read_open_batches()
         settled = [
-            head.batch_id
-            for head in services.ledger.read_open_batches()
-            if not _is_alive(context["ti"], head) and self._settle(pipelines.get(head.pipeline), head)
+            head.batch_id for head in heads if self._attend(context, pipelines.get(head.pipeline), head)
         ]
         waiting = {
             name
@@ -67,6 +81,50 @@ class SweepOperator(BaseOperator):
         result = {"settled": settled, "woken": sorted(waiting)}
         self.log.info("Swept: %s", result)
         return result
+
+    def _attend(self, context: Context, pipeline: Pipeline | None, head: BatchHead) -> bool:
+        """See to an open batch; the answer is whether it was settled."""
+        if not _is_alive(context["ti"], head):
+            return self._settle(pipeline, head)
+        if pipeline is None:
+            return False
+        try:
+            self._tell_if_slow(context, head)
+            return self._end_if_over_time(pipeline, head)
+        except Exception:
+            self.log.exception("Batch %s cannot be looked at; the next sweep tries again", head.batch_id)
+            return False
+
+    def _tell_if_slow(self, context: Context, head: BatchHead) -> None:
+        usual = find_slow(get_services().ledger, head) if head.slow_since is None else None
+        if usual is None or head.announced_at is None:
+            return
+        get_services().ledger.note_slow(head.batch_id)
+        facts: dict[str, JsonValue] = {
+            "batch_id": head.batch_id,
+            "pipeline": head.pipeline,
+            "run_id": head.run_id,
+            "since": format_time(head.announced_at),
+            "usual_seconds": usual.total_seconds(),
+        }
+        self.log.warning("A batch takes far longer than its pipeline's usual: %s", facts)
+        context["outlet_events"][SLOW_ALIAS].add(SLOW_BATCHES, extra=facts)
+
+    def _end_if_over_time(self, pipeline: Pipeline, head: BatchHead) -> bool:
+        """Cancel a living run's step whose time is over: the trigger that should have done it may be gone.
+
+        The run hears of it from that trigger and settles the batch. Where it does not, the sweep does.
+        """
+        services = get_services()
+        enforce_timeout(
+            services.ledger,
+            services.make_emr(),
+            head,
+            pipeline.job.timeout,
+            owns_job_flow=pipeline.compute.reuse == "never",
+        )
+        is_left = head.cancelled_at is None or head.cancelled_at + _LEFT_TO_ITS_RUN > services.ledger.now()
+        return not is_left and self._settle(pipeline, head)
 
     def _settle(self, pipeline: Pipeline | None, head: BatchHead) -> bool:
         """Settle a batch that no run will: its step may have ended well, ended badly, or still be at it."""
@@ -96,15 +154,22 @@ class ReapOperator(BaseOperator):
     """Terminates job flows that carry our tag and have no living run."""
 
     def execute(self, context: Context) -> list[str]:
-        """Reap; the answer is the ids of what was terminated."""
+        """Reap; the answer is the ids of what was terminated.
+
+        A cluster goes as soon as its batch is settled or its run is over. One of whose batch nothing is on
+        record has an age to reach first: the ledger may be away, and we not know better.
+        """
         services = get_services()
         emr = services.make_emr()
         reaped: list[str] = []
         for job_flow in emr.list_job_flows():
-            if job_flow.created_at > services.ledger.now() - _REAP_AFTER:
-                continue
             head = services.ledger.read_batch(job_flow.batch_id)
-            if head is None or not _is_alive(context["ti"], head):
+            if head is None:
+                age = services.ledger.now() - job_flow.created_at
+                is_useless = age > services.deployment.reap_after
+            else:
+                is_useless = head.state in _OVER or not _is_alive(context["ti"], head)
+            if is_useless:
                 self.log.warning("Job flow %s has no living run: terminating", job_flow.job_flow_id)
                 emr.terminate(job_flow.job_flow_id)
                 reaped.append(job_flow.job_flow_id)
@@ -147,9 +212,12 @@ def build_maintenance_dags(deployment: Deployment) -> list[DAG]:
         "doc_md": __doc__,
     }
     description = "Wakes what no event woke; ends what nobody ended"
-    with DAG(
-        "maintenance", schedule=deployment.sweep_schedule, description=description, **common
-    ) as maintenance:
+    # by its clock, and at once when something is found that waits for it
+    schedule = AssetOrTimeSchedule(
+        assets=[build_watched_troubles_asset()],
+        timetable=CronTriggerTimetable(deployment.sweep_schedule, timezone="UTC"),
+    )
+    with DAG("maintenance", schedule=schedule, description=description, **common) as maintenance:
         SweepOperator(task_id="sweep")
         ReapOperator(task_id="reap")
     with DAG(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from airflow.sdk import Asset, BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from sparkdrop.aws.settlement import Settlement
 from sparkdrop.core.batch import make_batch_id
@@ -14,11 +14,12 @@ from sparkdrop.orchestration.services import get_services
 class PublishOperator(BaseOperator):
     """Checks the job's report, settles every upload of the batch, and emits the output's asset.
 
-    It runs after a failure too: then it finds the reason, and the run fails with it.
+    It runs after a failure too: then it finds the reason, and the run fails with it. A batch that wrote
+    nothing (all of its files are quarantined) ends it as skipped: its uploads are settled.
 
     Args:
         pipeline: whose batch it is.
-        output_asset: emitted when the batch went well.
+        output_asset: emitted when the batch wrote something.
     """
 
     def __init__(self, *, pipeline: Pipeline, output_asset: Asset, **kwargs: Any) -> None:
@@ -38,6 +39,12 @@ class PublishOperator(BaseOperator):
         if settlement.reason is not None:
             raise AirflowFailException(f"batch {batch_id} failed: {settlement.reason}")
         result = {"batch_id": batch_id, **_build_result(settlement)}
+        if settlement.output is None:
+            # a skipped task emits no asset event, and whoever follows the asset finds what its events name
+            context["ti"].xcom_push("return_value", result)
+            raise AirflowSkipException(
+                f"nothing was written, so {self.output_asset.name} is not emitted: {result}"
+            )
         context["outlet_events"][self.output_asset].extra = result
         self.log.info("Published %s", result)
         return result

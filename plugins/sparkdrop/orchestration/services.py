@@ -4,11 +4,17 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
+import boto3
+from botocore.config import Config
+
 from sparkdrop.aws.emr import Emr
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.settlement import BatchSettler
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.deployment import Deployment
+
+_TIMEOUTS = Config(connect_timeout=5, read_timeout=10)
+"""DynamoDB answers in milliseconds; whoever waits a minute for each try notices the end of an outage late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +41,6 @@ def get_deployment() -> Deployment:
 def get_services() -> Services:
     """Make the services of this process."""
     deployment = get_deployment()
-    ledger, storage = Ledger(deployment.ledger_table), Storage()
+    ledger = Ledger(deployment.ledger_table, client=boto3.client("dynamodb", config=_TIMEOUTS))
+    storage = Storage()
     return Services(deployment, ledger, storage, BatchSettler(ledger, storage, deployment))

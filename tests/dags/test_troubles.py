@@ -1,0 +1,166 @@
+"""What nobody attends to is seen within seconds, told with longer and longer pauses, and mended."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
+
+import boto3
+import pytest
+from airflow.sdk import AssetOrTimeSchedule
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+from sparkdrop.aws.claims import claim_batch
+from sparkdrop.aws.emr import Emr, StepStatus
+from sparkdrop.aws.pace import note_pace
+from sparkdrop.aws.records import CancelCause, RunKey
+from sparkdrop.core.batch import BatchLimits, make_batch_id
+from sparkdrop.orchestration.assets import SLOW_ALIAS
+from sparkdrop.orchestration.maintenance import SweepOperator, build_maintenance_dags
+from sparkdrop.orchestration.step_trigger import StepTrigger
+from sparkdrop.orchestration.trouble_trigger import Troubles, find_troubles
+
+from ..aws.conftest import START  # noqa: TID252 - the tests are no installed package
+from .conftest import FakeTaskInstance, make_context, put_upload
+
+TIMEOUT = timedelta(hours=2)
+
+
+@pytest.fixture
+def head(services):
+    """A batch whose step runs."""
+    put_upload(services, "flights/1.csv")
+    run = RunKey(make_batch_id("flights", "run1", START), "flights", "flights", "run1")
+    batch_id = claim_batch(services.ledger, run, BatchLimits(9)).head.batch_id
+    emr = boto3.client("emr")
+    job_flow_id = emr.run_job_flow(Name="x", Instances={"KeepJobFlowAliveWhenNoSteps": True})["JobFlowId"]
+    services.ledger.announce_step(batch_id, job_flow_id, "step", TIMEOUT)
+    step = {"Name": "step", "HadoopJarStep": {"Jar": "command-runner.jar"}}
+    (step_id,) = emr.add_job_flow_steps(JobFlowId=job_flow_id, Steps=[step])["StepIds"]
+    services.ledger.start_batch(batch_id, step_id)
+    return services.ledger.read_batch(batch_id)
+
+
+@pytest.fixture
+def cancelled(monkeypatch):
+    steps = []
+    monkeypatch.setattr(Emr, "cancel_step", lambda _, *step: steps.append(step))
+    return steps
+
+
+def move(services, monkeypatch, by):
+    later = services.ledger.now() + by
+    monkeypatch.setattr(services.ledger, "now", lambda: later)
+
+
+def look(services, *live):
+    def count_runs(dag_id, *, states, run_ids=None):
+        assert states == ["queued", "running"]
+        return sum(run in live for run in (run_ids or [dag_id]))
+
+    return find_troubles(services, count_runs)
+
+
+def test_a_batch_without_a_living_run_is_a_trouble(services, head):
+    assert look(services, "run1") == set()
+    assert look(services) == {f"batch {head.batch_id}"}
+
+
+def test_a_step_whose_time_is_over_is_a_trouble(services, head, monkeypatch):
+    move(services, monkeypatch, TIMEOUT + timedelta(seconds=1))
+    assert look(services, "run1") == {f"batch {head.batch_id}"}
+
+
+def test_what_waits_without_a_run_is_a_trouble(services):
+    put_upload(services, "flights/1.csv")
+    assert look(services, "flights") == set()
+    assert look(services) == {"pipeline flights"}
+
+
+def test_a_trouble_is_told_at_once_and_then_less_and_less_often():
+    troubles = Troubles()
+    assert troubles.choose({"a"}, START) == ["a"]
+    told = [second for second in range(1, 700) if troubles.choose({"a"}, START + timedelta(seconds=second))]
+    assert told == [20, 60, 140, 300, 600]
+    assert troubles.choose({"a", "b"}, START + timedelta(seconds=601)) == ["b"]
+    assert troubles.choose(set(), START + timedelta(seconds=602)) == []
+    assert troubles.choose({"a"}, START + timedelta(seconds=603)) == ["a"], "it is a new one"
+
+
+def test_maintenance_runs_by_its_clock_and_when_it_is_woken(services):
+    maintenance, _ = build_maintenance_dags(services.deployment)
+    assert isinstance(maintenance.schedule, AssetOrTimeSchedule)
+    (asset,) = maintenance.timetable.asset_condition.objects
+    assert [watcher.name for watcher in asset.watchers] == ["sparkdrop_troubles"]
+
+
+def sweep(*live_runs):
+    context = make_context(dag_id="maintenance", ti=FakeTaskInstance(live_runs=live_runs))
+    return SweepOperator(task_id="sweep").execute(context), context
+
+
+def test_the_sweep_cancels_a_living_runs_step_whose_time_is_over(services, head, cancelled, monkeypatch):
+    monkeypatch.setattr(Emr, "read_step", lambda *_: StepStatus("RUNNING"))
+    assert sweep("run1")[0]["settled"] == []
+    assert cancelled == []
+    move(services, monkeypatch, TIMEOUT + timedelta(minutes=1))
+    sweep("run1")
+    assert cancelled == [(head.job_flow_id, head.step_id)]
+    assert services.ledger.read_batch(head.batch_id).cancelled_for is CancelCause.TIMEOUT
+
+
+def test_the_sweep_tells_once_of_a_batch_that_takes_far_longer(services, head, monkeypatch):
+    for _ in range(3):
+        note_pace(services.ledger, "flights", timedelta(minutes=5))
+    move(services, monkeypatch, timedelta(minutes=16))
+    _, context = sweep("run1")
+    (event,) = context["outlet_events"][SLOW_ALIAS].asset_alias_events
+    assert (event.extra["batch_id"], event.extra["usual_seconds"]) == (head.batch_id, 300.0)
+    assert services.ledger.read_batch(head.batch_id).slow_since
+    _, context = sweep("run1")
+    assert context["outlet_events"][SLOW_ALIAS].asset_alias_events == []
+
+
+def test_the_trigger_cancels_a_step_whose_time_is_over_and_gives_up_in_the_end(
+    services, head, cancelled, monkeypatch
+):
+    monkeypatch.setattr(Emr, "read_step", lambda *_: StepStatus("RUNNING"))
+    trigger = StepTrigger(
+        job_flow_id=head.job_flow_id,
+        step_ids=[head.step_id],
+        waiter_delay=1,
+        waiter_max_attempts=9,
+        aws_conn_id=None,
+        batch_id=head.batch_id,
+        timeout_seconds=TIMEOUT.total_seconds(),
+        owns_job_flow=True,
+    )
+    pause, is_hopeless = trigger._enforce()
+    assert not is_hopeless
+    assert 7_000 < pause <= 7_200
+    move(services, monkeypatch, TIMEOUT + timedelta(seconds=1))
+    assert not trigger._enforce()[1]
+    assert cancelled == [(head.job_flow_id, head.step_id)]
+    move(services, monkeypatch, timedelta(minutes=4))
+    assert trigger._enforce()[1]
+
+
+@pytest.mark.parametrize(("state", "is_cancelled"), [("deferred", False), ("failed", True)])
+async def test_a_kill_spares_a_step_that_another_triggerer_waits_for(monkeypatch, state, is_cancelled):
+    client = AsyncMock()
+    client.__aenter__.return_value = client
+    hook = SimpleNamespace(get_async_conn=AsyncMock(return_value=client))
+    monkeypatch.setattr(StepTrigger, "hook", lambda _: hook)
+    trigger = StepTrigger(
+        job_flow_id="j-1",
+        step_ids=["s-1"],
+        waiter_delay=1,
+        waiter_max_attempts=9,
+        batch_id="B",
+        timeout_seconds=9.0,
+        owns_job_flow=True,
+    )
+    trigger.task_instance = SimpleNamespace(dag_id="flights", run_id="run1", task_id="add_step")
+    states = {"run1": {"add_step": state}}
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **_: states)
+    await trigger.on_kill()
+    assert client.cancel_steps.called is is_cancelled
