@@ -100,7 +100,8 @@ def _find_unplaced(
     columns = {item.name: array for item, array in zip(fields, arrays, strict=True) if item.key in keys}
     if not columns:
         return {}
-    found = find_unplaceable(pa.table(columns), list(columns))
+    table = pa.table({**columns, "": pa.nulls(len(arrays[0]))})  # one column is always left for the files
+    found = find_unplaceable(table, list(columns))
     return {row: (name, value, reason) for row, name, value, reason in reversed(found)}
 
 

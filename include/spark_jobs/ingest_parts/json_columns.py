@@ -67,7 +67,9 @@ def text_column(data: bytes, lengths: np.ndarray) -> tuple[pa.Array, np.ndarray]
     there = lengths > 0
     firsts[there] = raw[offsets[:-1][there]]
     quoted = firsts == _QUOTE
-    escaped, texts = _unescape(data, raw, offsets, quoted) if b"\\" in data else ([], [])
+    escaped, texts = np.empty(0, np.int64), list[str]()
+    if b"\\" in data:
+        escaped, texts = _unescape(data, raw, offsets, quoted)
     if quoted.any():
         kept = np.ones(len(raw), np.bool_)
         kept[offsets[:-1][quoted]] = False

@@ -49,7 +49,8 @@ def _escaped(raw: np.ndarray, quotes: np.ndarray) -> np.ndarray:
     run_starts = slashes[np.maximum.accumulate(np.where(begins, np.arange(len(slashes)), 0))]
     last = np.searchsorted(slashes, quotes) - 1  # the last backslash before each quote
     touches = (last >= 0) & (slashes[last] == quotes - 1)
-    return touches & ((quotes - run_starts[last]) % 2 == 1)
+    odd = np.asarray((quotes - run_starts[last]) % 2 == 1)
+    return np.asarray(touches & odd)
 
 
 def object_starts(data: bytes) -> list[int]:
