@@ -90,6 +90,27 @@ def read_csv(data: bytes, separator: str) -> Table:
     text = data.decode("utf-8-sig", "surrogateescape")
     if "\0" in text:
         raise NoTableError("a byte of zero")
+    records = split_csv(text, separator)
+    if not records or records[0] is None:
+        raise NoTableError("no header")
+    if not is_sound(records[0]):
+        raise NoTableError("a header that is not UTF-8")
+    names = [name.strip() or f"_c{place}" for place, name in enumerate(records[0])]
+    again = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
+    if again:
+        raise NoTableError(f"a column twice: {again}")
+    rows = [record for record in records[1:] if record and len(record) == len(names) and is_sound(record)]
+    if records[1:] and not rows:
+        raise NoTableError("none of its records is a row")
+    return Table(names, rows, len(records) - 1 - len(rows), is_text=True)
+
+
+def split_csv(text: str, separator: str) -> list[list[str] | None]:
+    """The records of a text; None stands for one that is none of RFC 4180.
+
+    Raises:
+        NoTableError: a quote is never closed.
+    """
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     records: list[list[str] | None] = []
@@ -105,18 +126,7 @@ def read_csv(data: bytes, separator: str) -> Table:
             continue
         if record:
             records.append(record)
-    if not records or records[0] is None:
-        raise NoTableError("no header")
-    if not is_sound(records[0]):
-        raise NoTableError("a header that is not UTF-8")
-    names = [name.strip() or f"_c{place}" for place, name in enumerate(records[0])]
-    again = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
-    if again:
-        raise NoTableError(f"a column twice: {again}")
-    rows = [record for record in records[1:] if record and len(record) == len(names) and is_sound(record)]
-    if records[1:] and not rows:
-        raise NoTableError("none of its records is a row")
-    return Table(names, rows, len(records) - 1 - len(rows), is_text=True)
+    return records
 
 
 def is_sound(record: Sequence[str]) -> bool:
