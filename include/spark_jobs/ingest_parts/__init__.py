@@ -17,18 +17,18 @@ What runs in the tasks:
 
 ================== =======================================================================
 ``task``           the order of one task's work
-``rows``           the reader of a part: ``csv_*``, ``json_*``, ``xml_*``, ``parquet_rows``, ``orc_rows``,
-                   ``avro_*``, each with a count of its records that is not its parser's
+``rows``           the reader of a part: ``csv_*``, ``json_*``, ``xml_*``, ``parquet_rows``,
+                   ``orc_rows``, ``avro_*``, each with a count that is not its parser's
 ``text_stream``    text as UTF-8: ``charset_stream`` under ``compression``
 ``blocks``         what a reader gives
 ``fitting``        blocks become rows and rejects
-``casting``        text to types: ``text_shapes`` proves, ``text_values`` judges; ``typed_*`` for typed files,
-                   ``json_values`` for objects and arrays
+``casting``        text to types: ``text_shapes`` proves, ``text_values`` judges; ``typed_*`` for
+                   typed files, ``json_values`` for objects and arrays
 ``inference``      the types that values show
 ``writing``        files of rows and their folders; ``encoding_*``, ``partitioning``, ``record_counts``
 ``reject_lines``   the records that do not fit
 ================== =======================================================================
 
-``store`` and ``committing`` are under both: objects and files, and files that show up as a whole. ``faults`` are
-the program's errors.
+``store`` and ``committing`` are under both: objects and files, and files that show up as a whole.
+``faults`` are the program's errors.
 """

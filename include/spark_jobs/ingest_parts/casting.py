@@ -64,6 +64,8 @@ def cast_text(
     kind = target.arrow
     if pa.types.is_string(kind):
         return _strings(values, target)
+    if pa.types.is_null(kind):
+        return pa.nulls(len(values)), values.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_binary(kind) and quoted is None:
         return values.cast(pa.binary()), np.zeros(len(values), bool)
     wrong = _wrong_kind(kind, quoted)

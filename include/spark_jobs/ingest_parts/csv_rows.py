@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
-from ingest_parts.csv_framing import RECORD_LIMIT, Frames, count_lines, frame
+from ingest_parts.csv_framing import LINE_ENDS, RECORD_LIMIT, Frames, count_lines, frame
 from ingest_parts.csv_irregular import Record, take_apart
 from ingest_parts.faults import Unreadable, Unsplittable
 
@@ -222,6 +222,9 @@ class _Reader:
         if not whole:
             ends = [data[a:b] for a, b in zip(frames.starts[keep], frames.stops[keep], strict=True)]
             text = b"\n".join(ends) + b"\n"
+        elif data[frames.end - 1] not in LINE_ENDS:
+            # without one, Arrow takes an empty last field for a quoted one if the field before it is
+            text = data[: frames.end] + b"\n"
         wrong: list[tuple[int, int]] = []
 
         def note(row: csv.InvalidRow) -> str:

@@ -9,6 +9,12 @@ _RAISED = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)+(\S.*
 _PLAIN = re.compile(r"(?:\w+\.)*IngestError: (.+)")
 
 
+# What a reader may meet in a file that nobody thought of. It costs that file, and never its batch.
+CONTENT_FAULTS = (
+    ArithmeticError, AttributeError, LookupError, NotImplementedError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+
+
 class IngestError(Exception):
     """The job cannot do its work; the message is one plain sentence and becomes the step's failure reason."""
 
@@ -19,6 +25,11 @@ class Unreadable(Exception):  # noqa: N818  it is a verdict on one file, not a f
 
 class Unsplittable(Exception):  # noqa: N818  it is a verdict on one way to read a file
     """A file cannot be read in parts, since its quotes do not tell where its records begin."""
+
+
+def describe_fault(error: Exception) -> str:
+    """The reason of a file that made the program fail, which its traceback in the log explains."""
+    return f"the program cannot read it ({type(error).__name__}: {first_line(error)})"
 
 
 def first_line(error: BaseException) -> str:

@@ -116,8 +116,6 @@ def convert(
             values, long = cast_text(values, target, rules)
             bad = bad | long
         return values, bad
-    if pa.types.is_null(target.arrow):
-        return pa.nulls(len(values)), values.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_nested(target.arrow):
 
         def leaf(some: pa.Array, kind: pa.DataType, quoted: np.ndarray | None) -> tuple[pa.Array, Bad]:

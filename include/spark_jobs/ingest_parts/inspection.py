@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -11,7 +12,7 @@ from ingest_parts.avro_rows import avro_schema
 from ingest_parts.columns import check_names
 from ingest_parts.compression import check_name, ending_of
 from ingest_parts.csv_head import read_head
-from ingest_parts.faults import Unreadable
+from ingest_parts.faults import CONTENT_FAULTS, Unreadable, describe_fault
 from ingest_parts.json_rows import is_json_lines
 from ingest_parts.orc_rows import orc_schema
 from ingest_parts.parquet_rows import parquet_footer
@@ -41,6 +42,9 @@ def look_at(store: Store, manifest: Manifest, entries: Sequence[dict[str, Any]])
                 return inspect(manifest, source, opened)
         except Unreadable as verdict:
             return replace(source, reason=str(verdict))
+        except CONTENT_FAULTS as error:
+            traceback.print_exc()
+            return replace(source, reason=describe_fault(error))
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(look, entries))
