@@ -1,4 +1,4 @@
-"""The whole program over good input: names of files, sizes and places of output, retries, and how it fails."""
+"""The whole program over good input: names, sizes and places of files, retries, and how it fails."""
 
 import gzip
 import hashlib
@@ -109,7 +109,7 @@ def test_what_many_tasks_write_to_a_partition_becomes_one_file(drop: Drop) -> No
 @pytest.mark.usefixtures("small_tasks")
 def test_a_file_that_many_tasks_read_is_one_file(drop: Drop) -> None:
     records = [
-        f"{number if number % 100 else 'x'},\"a\n{'y' * (number % 40)}, \"\"{number}\"\"\"\n"
+        f'{number if number % 100 else "x"},"a\n{"y" * (number % 40)}, ""{number}"""\n'
         for number in range(2000)
     ]
     drop.put("a.csv", "id,name\n" + "".join(records))
