@@ -135,7 +135,7 @@ def build_manifest(batch: Batch, folder: Path, version: int) -> dict[str, Any]:
     files = [
         {
             "upload_id": f"upload-{number}", "bucket": "local", "key": key, "version_id": None, "etag": None,
-            "bytes": path.stat().st_size, "uri": path.as_uri(),
+            "bytes": path.stat().st_size, "uri": f"file://{path}",
         }
         for number, (key, path) in enumerate(batch.files.items())
     ]  # fmt: skip

@@ -20,6 +20,7 @@ from avro.datafile import DataFileReader
 from avro.io import DatumReader
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pyspark.sql import SparkSession
@@ -85,10 +86,31 @@ def decompress(path: Path) -> bytes:
 
 
 def read_csv(data: bytes, separator: str) -> Table:
-    """Read CSV by the standard library; a record that is none of RFC 4180 is counted and passed over."""
-    text = data.decode("utf-8-sig")
+    """Read CSV by the standard library; records that are not of RFC 4180 or UTF-8 are only counted."""
+    text = data.decode("utf-8-sig", "surrogateescape")
     if "\0" in text:
         raise NoTableError("a byte of zero")
+    records = split_csv(text, separator)
+    if not records or records[0] is None:
+        raise NoTableError("no header")
+    if not is_sound(records[0]):
+        raise NoTableError("a header that is not UTF-8")
+    names = [name.strip() or f"_c{place}" for place, name in enumerate(records[0])]
+    again = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
+    if again:
+        raise NoTableError(f"a column twice: {again}")
+    rows = [record for record in records[1:] if record and len(record) == len(names) and is_sound(record)]
+    if records[1:] and not rows:
+        raise NoTableError("none of its records is a row")
+    return Table(names, rows, len(records) - 1 - len(rows), is_text=True)
+
+
+def split_csv(text: str, separator: str) -> list[list[str] | None]:
+    """The records of a text; None stands for one that is none of RFC 4180.
+
+    Raises:
+        NoTableError: a quote is never closed.
+    """
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     records: list[list[str] | None] = []
@@ -104,14 +126,12 @@ def read_csv(data: bytes, separator: str) -> Table:
             continue
         if record:
             records.append(record)
-    if not records or records[0] is None:
-        raise NoTableError("no header")
-    names = [name.strip() for name in records[0]]
-    again = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
-    if again:
-        raise NoTableError(f"a column twice: {again}")
-    rows = [record for record in records[1:] if record is not None and len(record) == len(names)]
-    return Table(names, rows, len(records) - 1 - len(rows), is_text=True)
+    return records
+
+
+def is_sound(record: Sequence[str]) -> bool:
+    """Whether all bytes of a record were of the charset."""
+    return not any("\udc80" <= mark <= "\udcff" for text in record for mark in text)
 
 
 def read_json(data: bytes) -> Table:

@@ -120,8 +120,6 @@ def commit(spark: SparkContext, store: Store, manifest: Manifest, result: Result
         complete(store, [item.pending for item in written])
         if written:
             store.write_bytes(f"{uri}/_SUCCESS", b"")
-    if result.staged:
-        store.delete_prefix(manifest.staging_uri)
 
 
 def _succeeded(result: Result) -> set[str]:

@@ -1,10 +1,13 @@
 """What nobody attends to is seen within seconds, told with longer and longer pauses, and mended."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import boto3
 import pytest
 from airflow.sdk import AssetOrTimeSchedule
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from sparkdrop.aws.claims import claim_batch
 from sparkdrop.aws.emr import Emr, StepStatus
@@ -139,3 +142,25 @@ def test_the_trigger_cancels_a_step_whose_time_is_over_and_gives_up_in_the_end(
     assert cancelled == [(head.job_flow_id, head.step_id)]
     move(services, monkeypatch, timedelta(minutes=4))
     assert trigger._enforce()[1]
+
+
+@pytest.mark.parametrize(("state", "is_cancelled"), [("deferred", False), ("failed", True)])
+async def test_a_kill_spares_a_step_that_another_triggerer_waits_for(monkeypatch, state, is_cancelled):
+    client = AsyncMock()
+    client.__aenter__.return_value = client
+    hook = SimpleNamespace(get_async_conn=AsyncMock(return_value=client))
+    monkeypatch.setattr(StepTrigger, "hook", lambda _: hook)
+    trigger = StepTrigger(
+        job_flow_id="j-1",
+        step_ids=["s-1"],
+        waiter_delay=1,
+        waiter_max_attempts=9,
+        batch_id="B",
+        timeout_seconds=9.0,
+        owns_job_flow=True,
+    )
+    trigger.task_instance = SimpleNamespace(dag_id="flights", run_id="run1", task_id="add_step")
+    states = {"run1": {"add_step": state}}
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **_: states)
+    await trigger.on_kill()
+    assert client.cancel_steps.called is is_cancelled

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_any_division_gives_every_row_once(
     source = Source({"upload_id": "u", "key": "a.csv", "uri": f"file://{path}"}, names=("a", "b"))
     source = Source(source.entry, store.stat(source.place), ("a", "b"))
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    bounds = list(zip(edges, edges[1:], strict=False))
+    bounds = list(pairwise(edges))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_split, "_CHUNK", chunk)
         measures = [measure(store, source, *bound, '"') for bound in bounds]

@@ -33,21 +33,22 @@ def rows_of(blocks: Any) -> Iterator[tuple[str | None, ...]]:
 
 @given(
     st.integers(1, 3).flatmap(lambda width: st.lists(st.tuples(*[TEXT] * width), max_size=8)),
-    st.sampled_from(["\n", "\r\n", "\r"]),
-    st.sampled_from([",", ";", "\t"]),
-    st.sampled_from(['"', "'"]),
+    st.tuples(
+        st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from([",", ";", "\t"]), st.sampled_from(['"', "'"])
+    ),
     st.sampled_from([1, 2, 3, 7, 64, 8192]),
-    st.booleans(),
+    st.sampled_from(["ends", "goes on"]),
 )
 def test_what_a_writer_writes_is_read_back(
-    rows: list[tuple[str, ...]], line_end: str, separator: str, quote: str, block_bytes: int, ends: bool
+    rows: list[tuple[str, ...]], marks: tuple[str, str, str], block_bytes: int, last_line: str
 ) -> None:
+    line_end, separator, quote = marks
     width = len(rows[0]) if rows else 1
     written = io.StringIO(newline="")
     csv.writer(
         written, delimiter=separator, quotechar=quote, lineterminator=line_end, quoting=csv.QUOTE_ALL
     ).writerows(rows)
-    text = written.getvalue() if ends else written.getvalue().removesuffix(line_end)
+    text = written.getvalue() if last_line == "ends" else written.getvalue().removesuffix(line_end)
     blocks = read(text, width, Dialect(quote=quote), separator, block_bytes=block_bytes)
     assert list(rows_of(blocks)) == rows
     assert not any(block.rejects for block in blocks)
@@ -61,6 +62,11 @@ def test_without_quotes_empty_fields_are_null(rows: list[tuple[str, str]]) -> No
 
 def test_quoted_nulls_are_text() -> None:
     assert list(rows_of(read('NA,"NA"\n,""\n', 2, nulls=["NA"]))) == [(None, "NA"), (None, "")]
+
+
+@pytest.mark.parametrize("text", ['"r",', '"r",\n', '"r","x"\n"r",'])
+def test_an_empty_last_field_is_null_with_or_without_a_last_line_end(text: str) -> None:
+    assert list(rows_of(read(text, 2)))[-1] == ("r", None)
 
 
 def test_ragged_rows_are_rejects_with_line_and_text() -> None:

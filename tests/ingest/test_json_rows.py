@@ -91,7 +91,9 @@ def test_any_objects_in_any_layout_in_pieces_of_any_size_come_back_equal(
 @given(rows=st.lists(_OBJECT, min_size=1, max_size=12), data=st.data())
 def test_stretches_of_lines_have_each_row_once(rows: list[Row], data: st.DataObject) -> None:
     text = _lay_out(rows, data.draw(st.sampled_from(["lines", "crlf", "spaced"])), {}).encode()
-    cuts = sorted({0, len(text), *data.draw(st.lists(st.integers(0, len(text)), max_size=4))})
+    starts = [place + 1 for place, byte in enumerate(text) if byte == ord("\n")]
+    places = [*starts, *range(len(text) + 1)]
+    cuts = sorted({0, len(text), *data.draw(st.lists(st.sampled_from(places), max_size=4))})
     found: list[Row] = []
     for start, end in itertools.pairwise(cuts):
         found += json_rows(read(text, start=start, end=end, block_bytes=data.draw(st.integers(1, 50))))
@@ -144,6 +146,8 @@ def test_no_text_makes_rows_that_nobody_counts(rows: list[Row], junk: str, layou
         ('5\n[1]\n"x"\nnull\n{"id":2}', [{"id": 2}], ["5", "[1]", '"x"', "null"]),
         ('{"a":1}{"new":NaN}{"b":2}\n', [{"a": 1}, {"b": 2}], ['{"new":NaN}']),
         ("{}\n{}", [{}, {}], []),
+        ('{"id":1}\n{\n{"id":2}\n', [{"id": 1}, {"id": 2}], ["{"]),
+        ('{}\n{\n"id":2\n}', [{}, {"id": 2}], []),
         ("", [], []),
         (" \n\t\r\n", [], []),
         ("[ ]", [], []),
@@ -263,3 +267,10 @@ def test_a_column_that_comes_late_is_there_from_its_own_block_on() -> None:
     blocks = read("".join(json.dumps(row) + "\n" for row in lines).encode(), block_bytes=100)
     assert json_rows(blocks) == lines
     assert list(blocks[0].columns) == ["a"]
+
+
+def test_a_cut_at_any_byte_parts_the_lines_without_loss() -> None:
+    text = b'{"a":1}\n{"a":22}\r\n\n{"a":333}'
+    for cut in range(1, len(text)):
+        parts = read(text, start=0, end=cut), read(text, start=cut)
+        assert [row["a"] for blocks in parts for row in json_rows(blocks)] == [1, 22, 333]

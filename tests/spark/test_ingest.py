@@ -1,4 +1,4 @@
-"""The whole program over good input: names of files, sizes and places of output, retries, and its end."""
+"""The whole program over good input: names, sizes and places of files, retries, and how it fails."""
 
 import gzip
 import hashlib

@@ -10,9 +10,9 @@ from ingest_parts import planning, store
 from pyspark.sql import SparkSession
 
 KEYS = [
-    "in/a b+c%d.csv", "in/Größe 日本*.csv", "a//b", "//a.csv", "_x", "_x/.y/part.csv", ".x", "[1]", "?",
-    "%20", "in/a%2Bb?x=[1]#2.csv", "in/a:b.csv", "in/./a.csv", "in/../a.csv", "tail/", "in/{a,b}.csv",
-    "a\\b.csv",
+    "in/a b+c%d.csv", "in/Größe 日本*.csv", "a//b", "//a.csv", "_x", "_x/.y/part.csv",
+    ".x", "[1]", "?", "%20",
+    "in/a%2Bb?x=[1]#2.csv", "in/a:b.csv", "in/./a.csv", "in/../a.csv", "tail/", "in/{a,b}.csv", "a\\b.csv",
 ]  # fmt: skip
 OVERWRITTEN = "it was overwritten before its run, and its bucket keeps no versions"
 DELETED = "it was deleted before its run"

@@ -4,6 +4,7 @@ import re
 import shlex
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from sparkdrop.core import compute, pipeline, rejects
 from sparkdrop.core.config import parse_configs
 from sparkdrop.core.deployment import Deployment, environment_name
 from sparkdrop.core.input import Input
+from sparkdrop.core.quantities import format_duration
 from sparkdrop.core.uploads import UploadState
 from sparkdrop.core.variables import Variable
 
@@ -258,7 +260,8 @@ def test_the_readme_names_the_environment_of_a_deployment() -> None:
         row = told[environment_name(field)]
         assert row.startswith("optional") != info.is_required(), field
         if info.default and not info.is_required():
-            assert f"`{info.default}`" in row, field
+            shown = format_duration(info.default) if isinstance(info.default, timedelta) else info.default
+            assert f"`{shown}`" in row, field
 
 
 # links and the picture

@@ -1,4 +1,4 @@
-"""The columns that a batch is read to: the declared ones, or those that its files show, by the pipeline's choice."""
+"""The columns that a batch is read to: the declared ones, or those that its files show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ingest_parts.columns import (
     key_of,
     usual_columns,
 )
-from ingest_parts.faults import Unreadable
+from ingest_parts.faults import CONTENT_FAULTS, Unreadable
 from ingest_parts.fitting import by_key
 from ingest_parts.inference import infer_column, join_types
 from ingest_parts.rows import read_part
@@ -108,9 +108,7 @@ def _guess(store: Store, manifest: Manifest, fields: list[Field], sources: Seque
 def _first_types(store: Store, manifest: Manifest, source: Source, keys: set[str]) -> dict[str, pa.DataType]:
     try:
         block = next(islice(read_part(store, manifest.input, Part(source, line=source.line)), 1), None)
-    except Unreadable:
+        columns = by_key(block) if block is not None else {}
+        return {key: infer_column(columns[key], manifest.input.rules) for key in keys & columns.keys()}
+    except (Unreadable, *CONTENT_FAULTS):
         return {}  # the task that reads it says why
-    if block is None:
-        return {}
-    columns = by_key(block)
-    return {key: infer_column(columns[key], manifest.input.rules) for key in keys & columns.keys()}

@@ -43,7 +43,7 @@ def read_avro(stream: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Blo
             counted += block.num_records
             records += _guard(f"block {number}", partial(list, block))
             # fastavro stops at the header's count, whatever stands behind it in the block
-            if done + len(records) != counted or block.bytes_.read(1):  # type: ignore[attr-defined]  of fastavro's compiled reader
+            if done + len(records) != counted or block.bytes_.read(1):  # type: ignore[attr-defined]  # the compiled reader has it
                 raise Unreadable(f"block {number} has other rows than its header says")
         for start in range(0, len(records), batch_rows):
             if block is not None and len(records) - start < batch_rows:

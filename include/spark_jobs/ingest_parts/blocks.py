@@ -38,7 +38,7 @@ class Column:
 
     ``values`` is an Arrow array: of strings where the values are text still (``is_text``), else of the type
     that the file itself declares. ``quoted`` marks JSON's strings among text, so that ``"5"`` is not 5; None
-    where the format has no such difference. A STRING takes any text; other cells of JSON come as their raw text.
+    where the format has no such difference. A STRING takes any text; other cells of JSON come as raw text.
     """
 
     values: pa.Array

@@ -1,7 +1,7 @@
 """Text becomes a value of a declared type only where the value gives the text back; all else is bad.
 
-Each type has a fast test over the whole column, made of numpy comparisons on the column's bytes. It must never
-pass what the type cannot hold, but it may suspect good texts: suspects are judged one by one by
+Each type has a fast test over the whole column, made of numpy comparisons on the column's bytes. It must
+never pass what the type cannot hold, but it may suspect good texts: suspects are judged one by one by
 ``text_values``, each different text once. Arrow's own parsers do the conversion of what is proven: alone
 they are lenient (leading zeros, hexadecimal, blanks, rounding).
 """
@@ -26,10 +26,9 @@ from ingest_parts.text_shapes import (
 from ingest_parts.text_values import NULL, Judge, judge_of
 
 if TYPE_CHECKING:
-
     from ingest_parts.dialect import Rules
 
-Bad = np.ndarray  # of bool, one for each row
+Bad = Any  # an array of numpy, of bool, one for each row
 
 _INTEGER_BITS = {pa.int8(): 8, pa.int16(): 16, pa.int32(): 32, pa.int64(): 64}
 
@@ -65,6 +64,8 @@ def cast_text(
     kind = target.arrow
     if pa.types.is_string(kind):
         return _strings(values, target)
+    if pa.types.is_null(kind):
+        return pa.nulls(len(values)), values.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_binary(kind) and quoted is None:
         return values.cast(pa.binary()), np.zeros(len(values), bool)
     wrong = _wrong_kind(kind, quoted)
@@ -72,7 +73,7 @@ def cast_text(
     suspects = _suspects(cells, target, rules) & cells.valid
     if wrong is not None:
         suspects |= wrong & cells.valid
-    result = _convert(values, suspects, kind, rules)
+    result = _convert(values, suspects, kind)
     if result is None:  # Arrow refuses what the test let pass: judge all of them
         suspects = cells.valid.copy()
         result = pa.nulls(len(values), kind)
@@ -103,7 +104,7 @@ def _wrong_kind(kind: pa.DataType, quoted: np.ndarray | None) -> np.ndarray | No
     return quoted
 
 
-def _suspects(cells: Cells, target: Target, rules: Rules) -> np.ndarray:
+def _suspects(cells: Cells, target: Target, rules: Rules) -> Bad:
     kind = target.arrow
     numbers_differ = rules.decimal != "." or rules.grouping is not None
     if pa.types.is_integer(kind) and rules.grouping is None and not rules.leading_zeros:
@@ -119,7 +120,7 @@ def _suspects(cells: Cells, target: Target, rules: Rules) -> np.ndarray:
     return np.ones(len(cells.valid), bool)
 
 
-def _convert(values: pa.Array, suspects: np.ndarray, kind: pa.DataType, rules: Rules) -> pa.Array | None:
+def _convert(values: pa.Array, suspects: np.ndarray, kind: pa.DataType) -> pa.Array | None:
     """Let Arrow convert what is not suspect; None where it refuses."""
     if suspects.all():
         return pa.nulls(len(values), pa.int64() if pa.types.is_integer(kind) else kind)
@@ -175,6 +176,3 @@ def _judge_each(
         fine = pa.array(~bad[places])
         meanings = pc.if_else(fine, meanings, pa.scalar(None, result.type))
     return pc.replace_with_mask(result, pa.array(suspects), meanings), bad
-
-
-Cast = "Callable[[pa.Array, Target, np.ndarray | None], tuple[pa.Array, Bad]]"

@@ -1,4 +1,4 @@
-"""The columns of a batch: what is declared, what files have, and what the pipeline wants of the difference."""
+"""The columns of a batch: what is declared, what files have, and how the two differ."""
 
 from __future__ import annotations
 
@@ -100,18 +100,28 @@ def inferred_field(name: str, kind: pa.DataType) -> Field:
 
 
 def final_fields(fields: Sequence[Field]) -> tuple[Field, ...]:
-    """The fields as they are written: a column in which no value was ever seen is STRING."""
+    """The fields as they are written: where no value was ever seen, the type is STRING."""
     return tuple(
-        replace(field, target=Target(pa.string(), "STRING", inferred=True))
-        if pa.types.is_null(field.target.arrow)
+        replace(field, target=inferred_field(field.name, _seen(field.target.arrow)).target)
+        if field.target.inferred
         else field
         for field in fields
     )
 
 
+def _seen(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_null(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_seen(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([item.with_type(_seen(item.type)) for item in kind])
+    return kind
+
+
 _SQL = {
-    "bool": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INT", "int64": "BIGINT", "float": "FLOAT",
-    "double": "DOUBLE", "string": "STRING", "binary": "BINARY", "date32[day]": "DATE",
+    "bool": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INT", "int64": "BIGINT",
+    "float": "FLOAT", "double": "DOUBLE", "string": "STRING", "binary": "BINARY", "date32[day]": "DATE",
     "timestamp[us, tz=UTC]": "TIMESTAMP", "timestamp[us]": "TIMESTAMP_NTZ", "null": "VOID",
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from ingest_parts.faults import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
+ENDINGS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard", ".zip": "zip"}
 _DAMAGE = (
     EOFError,
     gzip.BadGzipFile,
@@ -49,7 +49,7 @@ class Unpacked:
             raise
         except _DAMAGE as error:
             said = str(error) or type(error).__name__
-            raise Unreadable(f"the {self._ending} file is truncated or damaged ({said})") from error
+            raise Unreadable(f"the {ENDINGS[self._ending]} file is truncated or damaged ({said})") from error
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to ``size`` bytes, all where it is negative.

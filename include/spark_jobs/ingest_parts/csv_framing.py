@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LF, CR = 10, 13
+LF, CR = LINE_ENDS = (10, 13)
 RECORD_LIMIT = 64 * 1024 * 1024  # bytes of one record: what is longer is a quote that nobody closed
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingest_parts.columns import check_names
 from ingest_parts.csv_framing import count_lines
-from ingest_parts.csv_irregular import take_apart
+from ingest_parts.csv_irregular import Record, take_apart
 from ingest_parts.faults import Unreadable
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ def _with_header(
     return replace(source, names=names, separator=separator, body=body, line=1 + count_lines(head[:body]))
 
 
-def _first_record(head: bytes, place: int, separator: str, given: Input, *, final: bool) -> tuple[list, int]:
+def _first_record(
+    head: bytes, place: int, separator: str, given: Input, *, final: bool
+) -> tuple[list[Record], int]:
     """The first record behind a place, and where it ends."""
     quote, escape = given.dialect.quote, given.dialect.escape
     end = place
@@ -105,7 +107,8 @@ def _first_record(head: bytes, place: int, separator: str, given: Input, *, fina
         last = end == len(head)
         records, whole = take_apart(
             head[place:end], separator=separator.encode(), quote=quote.encode() if quote else None,
-            escape=escape.encode() if escape else None, final=final and last, first_line=1 + count_lines(head[:place]),
+            escape=escape.encode() if escape else None, final=final and last,
+            first_line=1 + count_lines(head[:place]),
         )  # fmt: skip
         if records:
             return records, whole

@@ -1,4 +1,4 @@
-"""CSV text whose quotes are not RFC 4180's, record by record: inch marks, escape characters, text behind a quote.
+"""CSV whose quotes are not RFC 4180's, record by record: inch marks, escapes, text behind a quote.
 
 Slow, and only for blocks in which ``csv_framing`` found such quotes. A field that does not begin with a quote
 takes quotes as they are. Text between a closing quote and the separator belongs to no value: its record is
@@ -17,7 +17,7 @@ from ingest_parts.faults import Unreadable
 
 @dataclass(frozen=True)
 class Record:
-    """One record: where it stands, its fields (None for an empty one without quotes), and what is wrong with it."""
+    """One record: where it stands, its fields and whether each is quoted, and what is wrong with it."""
 
     start: int
     stop: int
@@ -64,17 +64,11 @@ def take_apart(
         value, behind, plain, end = found.groups()
         if not final and (not end or (end == b"\r" and found.end() == len(data))):
             return records, start
-        if value is None:
-            fields.append((_unquote(plain, None, escape), False))
-        else:
-            fields.append((_unquote(value, quote, escape), True))
+        quoted = value is not None
+        fields.append((_unquote(value, quote, escape) if quoted else _unquote(plain, None, escape), quoted))
         if behind:
             fault = "text follows a closing quote; inside of quotes, quotes are doubled"
-            if count_lines(value):
-                line = first_line + count_lines(data[: found.start()])
-                raise Unreadable(
-                    f"its quotes do not match: text follows the value of several lines that opens on line {line}"
-                )
+            _check_one_line(value, first_line + count_lines(data[: found.start()]))
         place = found.end()
         if end != separator:
             if len(fields) > 1 or fields[0] != (b"", False):
@@ -83,6 +77,14 @@ def take_apart(
             if not end:
                 break
     return records, start
+
+
+def _check_one_line(value: bytes, line: int) -> None:
+    """Refuse to guess where records end behind a value of several lines that text follows."""
+    if count_lines(value):
+        raise Unreadable(
+            f"its quotes do not match: text follows the value of several lines that opens on line {line}"
+        )
 
 
 def _unquote(value: bytes, quote: bytes | None, escape: bytes | None) -> bytes:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
-from ingest_parts.csv_framing import RECORD_LIMIT, Frames, count_lines, frame
+from ingest_parts.csv_framing import LINE_ENDS, RECORD_LIMIT, Frames, count_lines, frame
 from ingest_parts.csv_irregular import Record, take_apart
 from ingest_parts.faults import Unreadable, Unsplittable
 
@@ -123,15 +123,11 @@ class _Reader:
             raise Unsplittable
         if irregular:
             records, end = take_apart(
-                data, separator=self.separator.encode(), quote=self._byte("quote"), escape=self._byte("escape"),
-                final=final, first_line=first_line,
+                data, separator=self.separator.encode(), quote=self._byte("quote"),
+                escape=self._byte("escape"), final=final, first_line=first_line,
             )  # fmt: skip
-            frames = Frames(
-                end,
-                np.array([r.start for r in records], np.int64),
-                np.array([r.stop for r in records], np.int64),
-                False,
-            )
+            starts, stops = ([getattr(record, edge) for record in records] for edge in ("start", "stop"))
+            frames = Frames(end, np.array(starts, np.int64), np.array(stops, np.int64), regular=False)
         frames, records = self._keep(data, frames, records, owned)
         if not len(frames.starts):
             return None, frames.end
@@ -226,6 +222,9 @@ class _Reader:
         if not whole:
             ends = [data[a:b] for a, b in zip(frames.starts[keep], frames.stops[keep], strict=True)]
             text = b"\n".join(ends) + b"\n"
+        elif data[frames.end - 1] not in LINE_ENDS:
+            # without one, Arrow takes an empty last field for a quoted one if the field before it is
+            text = data[: frames.end] + b"\n"
         wrong: list[tuple[int, int]] = []
 
         def note(row: csv.InvalidRow) -> str:
@@ -240,8 +239,8 @@ class _Reader:
             rejects.append(Reject(self._width_fault(width) or "", record, line, row))
         if found + len(bad) != len(places):
             raise Unreadable(
-                f"the CSV parser found {found + len(wrong)} records from line {origins.first_line} on, where a count of "
-                f"the bytes finds {len(places)}: its rows cannot be trusted"
+                f"the CSV parser found {found + len(wrong)} records from line {origins.first_line} on, where "
+                f"a count of the bytes finds {len(places)}: its rows cannot be trusted"
             )
         origins.rows = np.setdiff1d(places, np.array(bad, np.int64), assume_unique=True) if bad else places
         columns = {}
@@ -257,10 +256,11 @@ class _Reader:
             read_options=csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
             parse_options=csv.ParseOptions(
                 delimiter=self.separator, quote_char=self.dialect.quote or False, double_quote=True,
-                newlines_in_values=self.dialect.quote is not None, ignore_empty_lines=True, invalid_row_handler=note,
+                newlines_in_values=self.dialect.quote is not None, ignore_empty_lines=True,
+                invalid_row_handler=note,
             ),
             convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), null_values=list(self.nulls), strings_can_be_null=True,
-                quoted_strings_can_be_null=False, check_utf8=False,
+                column_types=dict.fromkeys(names, pa.string()), null_values=list(self.nulls),
+                strings_can_be_null=True, quoted_strings_can_be_null=False, check_utf8=False,
             ),
         )  # fmt: skip

@@ -4,6 +4,7 @@ Letters as in https://spark.apache.org/docs/4.0.2/sql-ref-datetime-pattern.html,
 every reader: y M d H h m s S a X Z and quoted text. Nothing may stand before, behind or between.
 """
 
+# ruff: noqa: PLR2004 - limits of clocks and calendars
 from __future__ import annotations
 
 import re
@@ -21,7 +22,8 @@ _PATTERNS = {
     "MM": r"(?P<month>\d\d)", "M": r"(?P<month>\d{1,2})", "MMM": r"(?P<month_name>[A-Za-z]{3})",
     "dd": r"(?P<day>\d\d)", "d": r"(?P<day>\d{1,2})",
     "HH": r"(?P<hour>\d\d)", "H": r"(?P<hour>\d{1,2})", "hh": r"(?P<half>\d\d)", "h": r"(?P<half>\d{1,2})",
-    "mm": r"(?P<minute>\d\d)", "m": r"(?P<minute>\d{1,2})", "ss": r"(?P<second>\d\d)", "s": r"(?P<second>\d{1,2})",
+    "mm": r"(?P<minute>\d\d)", "m": r"(?P<minute>\d{1,2})",
+    "ss": r"(?P<second>\d\d)", "s": r"(?P<second>\d{1,2})",
     "a": r"(?P<noon>[AaPp][Mm])",
 }  # fmt: skip
 _ZONES = {

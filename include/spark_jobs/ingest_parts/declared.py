@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PLAIN: dict[type[Any], pa.DataType] = {
-    sql.BooleanType: pa.bool_(), sql.ByteType: pa.int8(), sql.ShortType: pa.int16(), sql.IntegerType: pa.int32(),
-    sql.LongType: pa.int64(), sql.FloatType: pa.float32(), sql.DoubleType: pa.float64(), sql.StringType: pa.string(),
+    sql.BooleanType: pa.bool_(), sql.ByteType: pa.int8(), sql.ShortType: pa.int16(),
+    sql.IntegerType: pa.int32(), sql.LongType: pa.int64(), sql.FloatType: pa.float32(),
+    sql.DoubleType: pa.float64(), sql.StringType: pa.string(),
     sql.BinaryType: pa.binary(), sql.DateType: pa.date32(), sql.TimestampType: pa.timestamp("us", tz="UTC"),
     sql.TimestampNTZType: pa.timestamp("us"), sql.CharType: pa.string(), sql.VarcharType: pa.string(),
 }  # fmt: skip
@@ -30,7 +31,7 @@ def parse_schema(ddl: str) -> tuple[Field, ...]:
         IngestError: it is not Spark DDL, has a type that files do not hold, or a name that this program adds.
     """
     try:
-        schema = sql.StructType.fromDDL(ddl)
+        schema: Any = sql.StructType.fromDDL(ddl)
     except PySparkException as error:
         raise IngestError(f"input.schema is not Spark DDL: {first_line(error)}") from error
     taken = sorted(name for name in schema.names if key_of(name) in RESERVED)
@@ -80,9 +81,13 @@ def check_partitions(partition_by: Sequence[str], fields: Sequence[Field]) -> No
     nested = [
         name
         for name in partition_by
-        if key_of(name) in known and pa.types.is_nested(known[key_of(name)].target.arrow)
+        if key_of(name) in known and _names_no_folder(known[key_of(name)].target.arrow)
     ]
     if nested:
         raise IngestError(
-            f"output.partition_by names {', '.join(nested)}: an array, map or struct names no folder."
+            f"output.partition_by names {', '.join(nested)}: an array, map, struct or BINARY names no folder."
         )
+
+
+def _names_no_folder(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind))

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Dialect:
-    """A CSV's dialect. ``separator`` None takes a tab for ``.tsv`` and a comma else; ``quote`` None has no quotes."""
+    """A CSV's dialect; ``separator`` None is a tab for ``.tsv``, else a comma; ``quote`` None is none."""
 
     separator: str | None = None
     quote: str | None = '"'

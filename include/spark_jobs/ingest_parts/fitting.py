@@ -1,4 +1,4 @@
-"""A block of a file becomes rows of the output and rejects: every value converted, and every row somewhere."""
+"""A block of a file becomes rows and rejects: every value converted, and every row somewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ingest_parts.blocks import Block, Column, Reject
 from ingest_parts.casting import Bad, Target, cast_text
 from ingest_parts.columns import Field, key_of
 from ingest_parts.json_values import cast_json
+from ingest_parts.partitioning import find_unplaceable
 from ingest_parts.typed_casting import cast_typed
 
 if TYPE_CHECKING:
@@ -37,8 +38,23 @@ class Fitted:
     misfits: tuple[str, ...] = ()
 
 
-def fit(block: Block, fields: Sequence[Field], rules: Rules, *, ignore_extra: bool = False) -> Fitted:
-    """Convert the columns of a block to the fields, in the fields' order; ``ignore_extra`` is about structs."""
+def fit(
+    block: Block,
+    fields: Sequence[Field],
+    rules: Rules,
+    *,
+    partition_by: Sequence[str] = (),
+    ignore_extra: bool = False,
+) -> Fitted:
+    """Convert the columns of a block, in the fields' order.
+
+    Args:
+        block: what a reader found.
+        fields: the columns of the output.
+        rules: how values are spelled.
+        partition_by: columns whose values have to name a folder.
+        ignore_extra: whether structs may have fields that are not declared.
+    """
     columns = by_key(block)
     arrays: list[pa.Array] = []
     faults: list[tuple[Field, Bad, Column | None]] = []
@@ -58,12 +74,35 @@ def fit(block: Block, fields: Sequence[Field], rules: Rules, *, ignore_extra: bo
         arrays.append(values)
     if misfits:
         return Fitted([], 0, [], tuple(misfits))
-    if not faults:
+    unplaced = _find_unplaced(arrays, fields, partition_by)
+    if not faults and not unplaced:
         return Fitted(arrays, block.rows, block.rejects)
-    bad_rows = np.logical_or.reduce([bad for _, bad, _ in faults])
+    bad_rows = np.zeros(block.rows, bool)
+    for _, bad, _ in faults:
+        bad_rows |= bad
     rejects = [*block.rejects, *_rejects(block, bad_rows, faults)]
+    homeless = [row for row in sorted(unplaced) if not bad_rows[row]]
+    for row, (line, number, text) in zip(homeless, block.origins.locate(homeless), strict=True):
+        name, value, reason = unplaced[row]
+        rejects.append(Reject(f"column {name}: {reason}", text, line, number, name, value))
+    bad_rows[homeless] = True
     keep = pa.array(~bad_rows)
     return Fitted([array.filter(keep) for array in arrays], int((~bad_rows).sum()), rejects)
+
+
+def _find_unplaced(
+    arrays: Sequence[pa.Array], fields: Sequence[Field], partition_by: Sequence[str]
+) -> dict[int, tuple[str, str, str]]:
+    """Rows whose partition cannot be a folder: the column, its value and why."""
+    if not partition_by:
+        return {}
+    keys = set(map(key_of, partition_by))
+    columns = {item.name: array for item, array in zip(fields, arrays, strict=True) if item.key in keys}
+    if not columns:
+        return {}
+    table = pa.table({**columns, "": pa.nulls(len(arrays[0]))})  # one column is always left for the files
+    found = find_unplaceable(table, list(columns))
+    return {row: (name, value, reason) for row, name, value, reason in reversed(found)}
 
 
 def convert(
@@ -77,8 +116,6 @@ def convert(
             values, long = cast_text(values, target, rules)
             bad = bad | long
         return values, bad
-    if pa.types.is_null(target.arrow):
-        return pa.nulls(len(values)), values.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_nested(target.arrow):
 
         def leaf(some: pa.Array, kind: pa.DataType, quoted: np.ndarray | None) -> tuple[pa.Array, Bad]:

@@ -1,6 +1,6 @@
 """Many tasks times many partitions make many small files: a second stage makes well-sized ones of them.
 
-The tasks then write below the batch's staging folder, and what comes out of the second stage is the output. With
+The tasks then write below a hidden folder of the output, and the second stage replaces it. With
 few tasks there are few files to a partition, and the first stage writes the output itself.
 """
 
@@ -28,10 +28,10 @@ MANY_TASKS = 8
 
 
 def staged(manifest: Manifest, tasks: int) -> Manifest:
-    """The manifest as tasks get it: with the staging folder as their output, where a second stage follows."""
+    """The manifest as tasks get it: with a hidden folder as their output, where a second stage follows."""
     if not is_staged(manifest, tasks):
         return manifest
-    return replace(manifest, output=replace(manifest.output, uri=f"{manifest.staging_uri}/pieces"))
+    return replace(manifest, output=replace(manifest.output, uri=f"{manifest.output.uri}/_staging"))
 
 
 def is_staged(manifest: Manifest, tasks: int) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +16,8 @@ from ingest_parts.json_values import infer_json
 from ingest_parts.typed_merging import merge_types
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ingest_parts.blocks import Column
     from ingest_parts.dialect import Rules
 
@@ -41,7 +42,7 @@ def infer_text(values: pa.Array, rules: Rules, quoted: np.ndarray | None = None)
         quoted = quoted[valid] if quoted is not None else None
     if not len(values):
         return pa.null()
-    candidates = (*_NUMBERS, *_TIMES)
+    candidates: tuple[pa.DataType, ...] = (*_NUMBERS, *_TIMES)
     if quoted is not None:
         if quoted.any() and not quoted.all():
             return pa.string()
@@ -69,8 +70,8 @@ def _fits(values: pa.Array, kind: pa.DataType, rules: Rules, quoted: np.ndarray 
 def join_types(left: pa.DataType, right: pa.DataType, *, text: bool) -> pa.DataType:
     """The type for a column that shows one type here and another there.
 
-    Text of two kinds is STRING, but for numbers; whether a DOUBLE holds the whole numbers as well is seen when
-    they are converted.
+    Text of two kinds is STRING, but for numbers; whether a DOUBLE holds the whole numbers as well is seen
+    when they are converted.
     """
     if left == right or pa.types.is_null(right):
         return left

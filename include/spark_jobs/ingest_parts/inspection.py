@@ -1,17 +1,18 @@
-"""One look at the head or the footer of every file, before any task reads: columns, types, and what is no such file."""
+"""One look at the head or footer of every file, before any task reads: its columns and their types."""
 
 from __future__ import annotations
 
 import codecs
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ingest_parts.avro_rows import avro_schema
 from ingest_parts.columns import check_names
 from ingest_parts.compression import check_name, ending_of
 from ingest_parts.csv_head import read_head
-from ingest_parts.faults import Unreadable
+from ingest_parts.faults import CONTENT_FAULTS, Unreadable, describe_fault
 from ingest_parts.json_rows import is_json_lines
 from ingest_parts.orc_rows import orc_schema
 from ingest_parts.parquet_rows import parquet_footer
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ingest_parts.manifest import Manifest
-    from ingest_parts.store import Store
+    from ingest_parts.store import Stat, Store
 
 THREADS = 32  # requests to the store that are under way at once while files are looked at
 HEAD_BYTES = 64 * 1024  # enough for a header and to tell text from rubbish
@@ -36,19 +37,26 @@ def look_at(store: Store, manifest: Manifest, entries: Sequence[dict[str, Any]])
     def look(entry: dict[str, Any]) -> Source:
         source = Source(entry)
         try:
-            stat = store.stat(source.place)
-            if stat is None:
-                raise Unreadable("it was deleted before its run")
-            source = replace(source, stat=stat)
-            if stat.bytes == 0:
-                raise Unreadable("the file is empty")
-            with store.open(source.place, stat) as opened:
+            source = replace(source, stat=_find(store, source))
+            with store.open(source.place, cast("Stat", source.stat)) as opened:
                 return inspect(manifest, source, opened)
         except Unreadable as verdict:
             return replace(source, reason=str(verdict))
+        except CONTENT_FAULTS as error:
+            traceback.print_exc()
+            return replace(source, reason=describe_fault(error))
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(look, entries))
+
+
+def _find(store: Store, source: Source) -> Stat:
+    stat = store.stat(source.place)
+    if stat is None:
+        raise Unreadable("it was deleted before its run")
+    if stat.bytes == 0:
+        raise Unreadable("the file is empty")
+    return stat
 
 
 def inspect(manifest: Manifest, source: Source, opened: BinaryIO) -> Source:

@@ -31,13 +31,13 @@ def build_columns(decoded: Decoded, shape: RowShape, data: bytes) -> dict[str, C
     names = shape.names
     cells = shape.cells(decoded.rows)
     lengths = np.fromiter(map(len, cells), np.int64, len(cells))
-    text = b"".join(cells)  # type: ignore[arg-type]  Raw is a buffer
+    text = b"".join(cells)  # Raw is a buffer
     twice = _rows_with_doubles(decoded, names, data, (text, lengths))
     if twice:
         for index, name in sorted(twice.items()):
-            decoded.faults.append((decoded.spans[index], f"names the column {name!r} twice"))
+            decoded.faults.append((tuple(decoded.spans[index].tolist()), f"names the column {name!r} twice"))
         decoded.rows = [row for index, row in enumerate(decoded.rows) if index not in twice]
-        decoded.spans = [span for index, span in enumerate(decoded.spans) if index not in twice]
+        decoded.spans = np.delete(decoded.spans, list(twice), axis=0)
         return build_columns(decoded, shape, data)
     values, quoted = text_column(text, lengths)
     columns = {}
@@ -54,7 +54,7 @@ def _cut_column(values: pa.Array, quoted: np.ndarray, cells: slice) -> Column:
 
 def _coalesce(parts: list[Column]) -> Column:
     """One column of several, of which each row has one at most."""
-    quoted = np.logical_or.reduce([part.quoted for part in parts])
+    quoted = np.logical_or.reduce([part.quoted for part in parts if part.quoted is not None])
     return Column(pc.coalesce(*[part.values for part in parts]), is_text=True, quoted=quoted)
 
 
@@ -67,7 +67,9 @@ def text_column(data: bytes, lengths: np.ndarray) -> tuple[pa.Array, np.ndarray]
     there = lengths > 0
     firsts[there] = raw[offsets[:-1][there]]
     quoted = firsts == _QUOTE
-    escaped, texts = _unescape(data, raw, offsets, quoted) if b"\\" in data else ([], [])
+    escaped, texts = np.empty(0, np.int64), list[str]()
+    if b"\\" in data:
+        escaped, texts = _unescape(data, raw, offsets, quoted)
     if quoted.any():
         kept = np.ones(len(raw), np.bool_)
         kept[offsets[:-1][quoted]] = False
@@ -120,7 +122,7 @@ def _rows_with_doubles(
     if not same_key and _colons_of_text(decoded, data) == _colons_of_rows(names, data, cells):
         return {}
     twice = {}
-    for index, (start, end) in enumerate(decoded.spans):
+    for index, (start, end) in enumerate(decoded.spans.tolist()):
         name = _double(data[start:end])
         if name is not None:
             twice[index] = name
@@ -129,8 +131,8 @@ def _rows_with_doubles(
 
 def _colons_of_text(decoded: Decoded, data: bytes) -> int:
     if len(decoded.spans) and not decoded.faults:
-        return data.count(b":", decoded.spans[0][0], decoded.spans[-1][1])
-    return sum(data.count(b":", start, end) for start, end in decoded.spans)
+        return data.count(b":", decoded.spans[0, 0], decoded.spans[-1, 1])
+    return sum(data.count(b":", start, end) for start, end in decoded.spans.tolist())
 
 
 def _colons_of_rows(names: Sequence[str], data: bytes, cells: tuple[bytes, Any]) -> int:

@@ -9,13 +9,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from ingest_parts.charset_stream import charset_reason
-from ingest_parts.json_structure import BLANKS, object_spans
+from ingest_parts.json_structure import BLANKS, are_whole, no_spans, object_spans
 
 if TYPE_CHECKING:
     from ingest_parts.json_framing import Frame
-    from ingest_parts.json_structure import Span
+    from ingest_parts.json_structure import Span, Spans
 
 ABSENT = msgspec.Raw(b"")
 
@@ -97,7 +98,7 @@ class Decoded:
     """
 
     rows: list[Any] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    spans: Spans = field(default_factory=no_spans)
     faults: list[tuple[Span, str]] = field(default_factory=list)
     records: int = 0
 
@@ -111,7 +112,7 @@ class FrameDecoder:
 
     def decode(self, frame: Frame) -> Decoded:
         """The rows of a frame, and what of it is none."""
-        if not frame.spans:
+        if not len(frame.spans):
             return Decoded()
         self._is_sound = _is_utf8(frame.data)
         decoded = Decoded()
@@ -126,28 +127,29 @@ class FrameDecoder:
     def _decode(self, frame: Frame, into: Decoded, *, may_learn: bool = True) -> None:
         """Halve what cannot be decoded in one go, until the records at fault are alone."""
         todo = [(0, len(frame.spans))]
+        parts: list[Spans] = []
         while todo:
             low, high = todo.pop()
             rows = self._try_many(frame.text(low, high), may_learn=may_learn)
             spans = None if rows is None else _match(frame, low, high, len(rows))
             if rows is not None and spans is not None:
                 into.rows += rows
-                into.spans += spans
+                parts.append(spans)
                 into.records += len(spans)
             elif high - low > 1:
                 middle = (low + high) // 2
                 todo += [(middle, high), (low, middle)]
             else:
-                parts = self._parts(frame, frame.spans[low])
-                into.records += len(parts)
-                for span in parts:
-                    self._decode_one(frame.data, span, into)
+                alone = self._parts(frame, _span(frame.spans[low]))
+                into.records += len(alone)
+                parts += [one for span in alone for one in self._decode_one(frame.data, span, into)]
+        into.spans = np.concatenate([no_spans(), *parts])
 
     def _objects_of(self, frame: Frame) -> list[dict[str, msgspec.Raw]]:
         data = frame.data
         objects = _objects(frame.text(0, len(frame.spans)))
         if not objects:
-            for span in frame.spans:
+            for span in map(_span, frame.spans):
                 objects += _objects(data[span[0] : span[1]]) or [
                     found for start, end in self._parts(frame, span) for found in _objects(data[start:end])
                 ]
@@ -170,7 +172,7 @@ class FrameDecoder:
         start, end = span
         record = frame.data[start:end]
         if frame.layout == "lines":
-            parts = [(start + low, start + high) for low, high in object_spans(record)]
+            parts = list(map(_span, object_spans(record) + start))
             if len(parts) > 1 and parts[0][0] == start:
                 return parts
         if frame.layout == "documents":
@@ -180,35 +182,39 @@ class FrameDecoder:
                 return [(start, start + cut), (end - len(rest), end)]
         return [span]
 
-    def _decode_one(self, data: bytes, span: Span, into: Decoded) -> None:
+    def _decode_one(self, data: bytes, span: Span, into: Decoded) -> list[Spans]:
+        """Take a record up as a row, and give its place, or as a fault."""
         record = data[span[0] : span[1]]
         if not _is_utf8(record):
             into.faults.append((span, charset_reason(self._charset)))
-            return
+            return []
         try:
             into.rows += self.shape.decode_one(record)
-            into.spans.append(span)
         except _FAULTS as error:
             into.faults.append((span, _say(_plain_error(record) or error)))
+            return []
+        return [np.array([span])]
 
 
-def _match(frame: Frame, low: int, high: int, count: int) -> list[Span] | None:
+def _match(frame: Frame, low: int, high: int, count: int) -> Spans | None:
     """The places of the decoded rows, or None where brackets tell apart other than as many records.
 
     Between two objects that stand in lines of their own there is no comma, so that neither can be a part of
     another one: where every record begins and ends with its brace, records and rows go one to one.
     """
     spans = frame.spans[low:high]
-    data = frame.data
-    if count == len(spans) and all(
-        data[start] == ord("{") and data[end - 1] == ord("}") for start, end in spans
-    ):
+    if count == len(spans) and are_whole(frame.data, spans):
         return spans
     if frame.layout == "lines":
-        offset, end = spans[0][0], spans[-1][1]
-        spans = [(offset + first, offset + last) for first, last in object_spans(data[offset:end])]
+        offset, end = spans[0, 0], spans[-1, 1]
+        spans = object_spans(frame.data[offset:end]) + offset
         return spans if len(spans) == count else None
     return None
+
+
+def _span(span: np.ndarray) -> Span:
+    start, end = span.tolist()
+    return start, end
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -16,6 +16,7 @@ from ingest_parts.faults import Unreadable
 from ingest_parts.json_structure import (
     BLANKS,
     line_spans,
+    no_spans,
     object_spans,
     object_starts,
     open_brackets,
@@ -26,7 +27,7 @@ from ingest_parts.json_structure import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ingest_parts.json_structure import Span
+    from ingest_parts.json_structure import Span, Spans
 
 Layout = Literal["lines", "documents", "array"]
 
@@ -42,7 +43,7 @@ class Frame:
     """
 
     data: bytes
-    spans: list[Span]
+    spans: Spans
     first_line: int
     layout: Layout
     junk: list[tuple[Span, str]] = field(default_factory=list)
@@ -50,8 +51,8 @@ class Frame:
     def text(self, low: int, high: int) -> bytes:
         """The records ``low`` to ``high``, with blanks between them."""
         if self.layout == "array":
-            return b"\n".join([self.data[start:end] for start, end in self.spans[low:high]])
-        return self.data[self.spans[low][0] : self.spans[high - 1][1]]
+            return b"\n".join([self.data[start:end] for start, end in self.spans[low:high].tolist()])
+        return self.data[self.spans[low, 0] : self.spans[high - 1, 1]]
 
     def lines(self) -> LineNumbers:
         """Finds the line of a place in ``data``."""
@@ -77,13 +78,19 @@ def detect_layout(head: bytes) -> Layout:
         return "array"
     if not text.startswith(b"{"):
         return "lines"
-    line, line_break, _ = text.partition(b"\n")
-    if not line_break:
+    if b"\n" not in text:
         return "documents"
-    if open_brackets(line) <= 0:
+    cut = text.find(b"\n", HEAD_BYTES)
+    lines = [line for line in text[: cut if cut >= 0 else len(text)].split(b"\n") if line.strip(BLANKS)]
+    place = next((index for index, line in enumerate(lines) if not _is_object(line)), None)
+    if place is None or open_brackets(lines[place]) <= 0:
         return "lines"
-    # Most lines of a document are no objects. A broken first line among good ones is no document.
-    lines = [line for line in text[:HEAD_BYTES].split(b"\n") if line.strip(BLANKS)]
+    # It is a document's first line where an object begins with it. Where that object is broken, or longer
+    # than the head, most lines tell: those of a document are no objects.
+    rest = b"\n".join(lines[place:])
+    spans = object_spans(rest)
+    if len(spans) and _is_object(rest[: spans[0, 1]]):
+        return "documents"
     return "lines" if sum(map(_is_object, lines)) * 2 >= len(lines) else "documents"
 
 
@@ -178,7 +185,8 @@ class _ArrayState:
         places, kinds, stop = separators(data, 1 if self._opener else 0)
         if stop is not None:
             raise Unreadable("its brackets do not match: one closes an array that was never opened")
-        frame = Frame(data, [], 0, "array")
+        frame = Frame(data, no_spans(), 0, "array")
+        elements: list[Span] = []
         done = 0
         for place, kind in zip(places, map(chr, kinds), strict=True):
             if not self._opener:
@@ -189,7 +197,7 @@ class _ArrayState:
             if kind in "}]" and kind.encode() != {b"[": b"]", b"{": b"}"}[self._opener]:
                 raise Unreadable(f"its brackets do not match: {kind} closes a {self._opener.decode()}")
             if self._opener == b"[":
-                self._add_element(frame, (done, place), is_last=kind == "]")
+                self._add_element(frame, elements, (done, place), is_last=kind == "]")
                 done = place + 1
             elif kind == "}":
                 self._add_junk(frame, (done, place + 1), "stands beside an array and not in it")
@@ -197,6 +205,7 @@ class _ArrayState:
             if kind in "}]":
                 self._opener = b""
         frame.data = data[:done]
+        frame.spans = np.array(elements, np.int64) if elements else no_spans()
         return frame, done
 
     def finish(self, frame: Frame, rest: Span) -> None:
@@ -207,10 +216,10 @@ class _ArrayState:
         else:
             self._add_junk(frame, rest, "stands behind an array")
 
-    def _add_element(self, frame: Frame, span: Span, *, is_last: bool) -> None:
+    def _add_element(self, frame: Frame, elements: list[Span], span: Span, *, is_last: bool) -> None:
         span = trim(frame.data, span)
         if span[0] < span[1]:
-            frame.spans.append(span)
+            elements.append(span)
         elif not (is_last and self._fresh):
             frame.junk.append((span, "an element of the array is empty"))
         self._fresh = False

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from ingest_parts.charset_stream import Readable
     from ingest_parts.json_framing import Frame
-    from ingest_parts.json_structure import Span
+    from ingest_parts.json_structure import Span, Spans
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20  # larger ones are slower: their cells fall out of the processor's cache
 RECORD_BYTES = 128 << 20  # a larger record is refused: it would have to fit in memory several times
 
 
@@ -79,7 +79,7 @@ def read_json(
 class TextOrigins:
     """Where the rows of a frame stand in the file."""
 
-    def __init__(self, frame: Frame, spans: list[Span]) -> None:
+    def __init__(self, frame: Frame, spans: Spans) -> None:
         self._frame = frame
         self._spans = spans
 
@@ -87,8 +87,8 @@ class TextOrigins:
         """Line, None and the record's text."""
         lines = self._frame.lines()
         return [
-            (lines.at(self._spans[row][0]), None, record_text(self._frame.data, self._spans[row]))
-            for row in rows
+            (lines.at(span[0]), None, record_text(self._frame.data, span))
+            for span in self._spans[list(rows)].tolist()
         ]
 
 

@@ -11,11 +11,13 @@ import itertools
 import numpy as np
 
 Span = tuple[int, int]  # the bytes [start, end)
+Spans = np.ndarray  # one a row: start and end
 
 BLANKS = b" \t\r\n"
 _QUOTE, _BACKSLASH, _NEWLINE, _COMMA = b'"\\\n,'
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = b"{}[]"
 _TOKENS = bytes(byte in b'"\n,:{}[]' for byte in range(256))
+_IS_BLANK = np.isin(np.arange(256), np.frombuffer(BLANKS, np.uint8))
 _STEPS = np.zeros(256, np.int64)
 _STEPS[[_OPEN_OBJECT, _OPEN_ARRAY]] = 1
 _STEPS[[_CLOSE_OBJECT, _CLOSE_ARRAY]] = -1
@@ -47,7 +49,8 @@ def _escaped(raw: np.ndarray, quotes: np.ndarray) -> np.ndarray:
     run_starts = slashes[np.maximum.accumulate(np.where(begins, np.arange(len(slashes)), 0))]
     last = np.searchsorted(slashes, quotes) - 1  # the last backslash before each quote
     touches = (last >= 0) & (slashes[last] == quotes - 1)
-    return touches & ((quotes - run_starts[last]) % 2 == 1)
+    odd = np.asarray((quotes - run_starts[last]) % 2 == 1)
+    return np.asarray(touches & odd)
 
 
 def object_starts(data: bytes) -> list[int]:
@@ -63,10 +66,11 @@ def object_starts(data: bytes) -> list[int]:
     return starts
 
 
-def object_spans(data: bytes) -> list[Span]:
+def object_spans(data: bytes) -> Spans:
     """The objects of the top level, each up to the next one: what stands behind it is part of its span."""
     starts = object_starts(data)
-    return [trim(data, span) for span in itertools.pairwise([*starts, len(data)])]
+    spans = [trim(data, span) for span in itertools.pairwise([*starts, len(data)])]
+    return np.array(spans, np.int64) if spans else no_spans()
 
 
 def separators(data: bytes, depth: int) -> tuple[list[int], list[int], int | None]:
@@ -98,24 +102,29 @@ def open_brackets(data: bytes) -> int:
     return int(_STEPS[scan_tokens(data)[1]].sum())
 
 
-def line_spans(data: bytes) -> list[Span]:
+def line_spans(data: bytes) -> Spans:
     """The lines that are not blank, without their line ends."""
-    breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE).tolist()
+    raw = np.frombuffer(data, np.uint8)
+    breaks = np.flatnonzero(raw == _NEWLINE)
     if not data.endswith(b"\n"):
-        breaks.append(len(data))
-    spans = []
-    start = 0
-    blank = frozenset(BLANKS)
-    for end in breaks:
-        if start < end:
-            if data[start] in blank or data[end - 1] in blank:
-                span = trim(data, (start, end))
-                if span[0] < span[1]:
-                    spans.append(span)
-            else:
-                spans.append((start, end))
-        start = end + 1
-    return spans
+        breaks = np.append(breaks, len(data))
+    spans = np.column_stack([np.concatenate([[0], breaks[:-1] + 1]), breaks]) if len(breaks) else no_spans()
+    spans = spans[spans[:, 0] < spans[:, 1]]
+    padded = np.flatnonzero(_IS_BLANK[raw[spans[:, 0]]] | _IS_BLANK[raw[spans[:, 1] - 1]])
+    for line in padded.tolist():
+        spans[line] = trim(data, (int(spans[line, 0]), int(spans[line, 1])))
+    return spans[spans[:, 0] < spans[:, 1]] if len(padded) else spans
+
+
+def no_spans() -> Spans:
+    """None at all."""
+    return np.zeros((0, 2), np.int64)
+
+
+def are_whole(data: bytes, spans: Spans) -> bool:
+    """Whether each of them begins and ends with the brace of an object."""
+    raw = np.frombuffer(data, np.uint8)
+    return bool(np.all(raw[spans[:, 0]] == _OPEN_OBJECT) and np.all(raw[spans[:, 1] - 1] == _CLOSE_OBJECT))
 
 
 def trim(data: bytes, span: Span) -> Span:

@@ -64,11 +64,6 @@ class Manifest:
     limits: RejectLimits
     report_uri: str
 
-    @property
-    def staging_uri(self) -> str:
-        """The folder for what lives only as long as the job, beside the report."""
-        return f"{self.report_uri.rpartition('/')[0]}/staging"
-
 
 def load_manifest(store: Store, uri: str) -> Manifest:
     """Read and check the manifest.

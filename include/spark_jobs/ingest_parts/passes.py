@@ -1,7 +1,7 @@
 """Passes over the files until every one of them has its verdict and every value its type.
 
-A pass that goes well is the only one. A file that turns out to be at fault costs one more run of the tasks that
-read it; a value that no guess of its column's type took costs one more pass.
+A pass that goes well is the only one. A file that turns out to be at fault costs one more run of the tasks
+that read it; a value that no guess of its column's type took costs one more pass.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ingest_parts.committing import abort
 from ingest_parts.declared import check_partitions
 from ingest_parts.faults import IngestError
 from ingest_parts.gathering import is_staged, staged
+from ingest_parts.inference import join_types
 from ingest_parts.planning import as_whole, plan_parts, plan_tasks
 from ingest_parts.report import progress
 from ingest_parts.task import Done, Plan, Tally, run_task
@@ -105,9 +106,8 @@ class Passes:
     def _run_missing(self, fields: tuple[Field, ...]) -> None:
         todo = [(number, parts) for number, parts in self._tasks.items() if number not in self._done]
         plan = Plan(staged(self._manifest, self._planned), fields, self._declared)
-        progress(
-            f"reading {len({part.source.upload_id for _, parts in todo for part in parts})} files in {len(todo)} tasks"
-        )
+        files = {part.source.upload_id for _, parts in todo for part in parts}
+        progress(f"reading {len(files)} files in {len(todo)} tasks")
 
         def run(item: tuple[int, list[Part]]) -> tuple[int, Done]:
             number, parts = item
@@ -178,19 +178,16 @@ class Passes:
             return sources
         declared = {key_of(name) for name in self._declared}
         tallies = self._tallies()
-        noted = []
-        for source in sources:
-            if source.names is None and source.upload_id in tallies and not source.reason:
-                names = tallies[source.upload_id].names
-                source = replace(
-                    source, extra=tuple(name for key, name in names.items() if key not in declared)
-                )
-            noted.append(source)
-        return noted
+
+        def note(source: Source) -> Source:
+            if source.names is not None or source.upload_id not in tallies or source.reason:
+                return source
+            names = tallies[source.upload_id].names
+            return replace(source, extra=tuple(name for key, name in names.items() if key not in declared))
+
+        return [note(source) for source in sources]
 
     def _widen(self, fields: tuple[Field, ...], done: Iterable[Done]) -> tuple[Field, ...]:
-        from ingest_parts.inference import join_types
-
         types: dict[str, pa.DataType] = {}
         names: dict[str, str] = {}
         for one in done:
@@ -233,8 +230,9 @@ def judge_tally(tally: Tally, limits: RejectLimits, expected: Sequence[str] | No
     first = "; ".join(tally.reasons)
     if not tally.rows:
         return f"none of its {total} rows fits: {first}"
+    many = f"{tally.rejected} of its {total} rows do not fit"
     if limits.max_rows is not None and tally.rejected > limits.max_rows:
-        return f"{tally.rejected} of its {total} rows do not fit, more than rejects.max_rows ({limits.max_rows}): {first}"
+        return f"{many}, more than rejects.max_rows ({limits.max_rows}): {first}"
     if tally.rejected > limits.max_share * total:
-        return f"{tally.rejected} of its {total} rows do not fit, more than rejects.max_share ({limits.max_share:.0%}): {first}"
+        return f"{many}, more than rejects.max_share ({limits.max_share:.0%}): {first}"
     return None

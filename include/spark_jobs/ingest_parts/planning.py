@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ingest_parts.compression import ending_of
-from ingest_parts.csv_split import divide, measure
+from ingest_parts.csv_split import Measure, divide, measure
 from ingest_parts.sources import Part
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _bounds(source: Source, size: int) -> list[tuple[int, int]]:
     count = max(1, round(source.bytes / size))
     step = source.bytes // count
     edges = [source.begin, *(number * step for number in range(1, count)), source.bytes]
-    return [(start, stop) for start, stop in zip(edges, edges[1:], strict=False) if stop > start]
+    return [(start, stop) for start, stop in pairwise(edges) if stop > start]
 
 
 def _parquet_parts(source: Source, size: int) -> list[Part]:
@@ -76,7 +77,7 @@ def _divide(
     region = manifest.region
     quote = manifest.input.dialect.quote if manifest.input.format == "csv" else None
 
-    def count(item: tuple[Source, int, int]) -> object:
+    def count(item: tuple[Source, int, int]) -> Measure:
         return measure(open_store(region), *item, quote)
 
     found = spark.parallelize(list(ranges), len(ranges)).map(count).collect()
@@ -92,7 +93,7 @@ def _divide(
 
 
 def plan_tasks(parts: Sequence[Part], cores: int, task_bytes: int = 2 * PART_BYTES) -> list[list[Part]]:
-    """Group parts into tasks of about equal work, in order, at least one for each core where it is worth it."""
+    """Group parts into tasks of about equal work, in order; one for each core where it is worth it."""
     weights = [part.bytes * RATIO.get(ending_of(part.source.key), 1) for part in parts]
     total = sum(weights)
     share = max(LEAST_BYTES, min(task_bytes, 1 + total // max(1, cores)))

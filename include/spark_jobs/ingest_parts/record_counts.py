@@ -84,7 +84,7 @@ def read_csv_header(stream: Buffer) -> bytes:
     while piece := stream.read(64 * 1024):
         places = np.flatnonzero(counter.find_ends(np.frombuffer(piece, np.uint8)))
         if len(places):
-            header = taken + piece[: int(places[0]) + 1]
+            header: bytes = taken + piece[: int(places[0]) + 1]
             stream.seek(len(header))
             return header
         taken += piece

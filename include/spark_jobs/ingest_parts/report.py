@@ -32,13 +32,15 @@ def build_report(
                 "upload_id": source.upload_id, "key": source.key,
                 "state": "QUARANTINED" if source.reason else "SUCCEEDED",
                 "rows_in": written + rejected, "rows_out": written, "rows_rejected": rejected,
-                "reason": source.reason, "missing_columns": list(source.missing), "extra_columns": list(source.extra),
+                "reason": source.reason, "missing_columns": list(source.missing),
+                "extra_columns": list(source.extra),
             }
         )  # fmt: skip
     totals = {name: sum(item[name] for item in files) for name in ("rows_in", "rows_out", "rows_rejected")}
     good = [source for source in sources if not source.reason]
     return {
-        "version": 1, "batch_id": manifest.batch_id, "output": manifest.output.uri if totals["rows_out"] else None,
+        "version": 1, "batch_id": manifest.batch_id,
+        "output": manifest.output.uri if totals["rows_out"] else None,
         "schema": ddl_of(final_fields(fields)) if good and fields else None, **totals,
         "bytes_in": sum(source.bytes for source in good), "seconds": round(seconds, 3), "files": files,
     }  # fmt: skip

@@ -14,7 +14,7 @@ from ingest_parts.text_stream import open_text, unpack
 from ingest_parts.xml_rows import read_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ingest_parts.blocks import Block
     from ingest_parts.manifest import Input
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ingest_parts.text_stream import Text
 
 
-def read_part(store: Store, given: Input, part: Part) -> Iterator[Block]:
-    """Read a part of a file, block by block.
+def read_part(store: Store, given: Input, part: Part, arrays: Sequence[str] = ()) -> Iterator[Block]:
+    """Read a part of a file, block by block; ``arrays`` are columns in which XML's elements may repeat.
 
     Raises:
         Unreadable: the file is at fault.
@@ -45,7 +45,7 @@ def read_part(store: Store, given: Input, part: Part) -> Iterator[Block]:
             yield from _read_json(opened, given, part)
         else:
             text = cast("BinaryIO", unpack(opened, source.key))
-            yield from read_xml(text, row_tag=given.row_tag or "", charset=given.charset)
+            yield from read_xml(text, row_tag=given.row_tag or "", charset=given.charset, arrays=arrays)
 
 
 def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
@@ -62,8 +62,8 @@ def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
     if owned is not None and owned <= 0:
         return
     yield from read_csv(
-        cast("BinaryIO", stream), source.names or (), given.dialect, source.separator, first_line=line, owned=owned,
-        nulls=given.rules.nulls, charset=given.charset, divided=part.is_division,
+        cast("BinaryIO", stream), source.names or (), given.dialect, source.separator, first_line=line,
+        owned=owned, nulls=given.rules.nulls, charset=given.charset, divided=part.is_division,
     )  # fmt: skip
 
 

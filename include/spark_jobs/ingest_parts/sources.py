@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Source:
     """One file of the batch.
 
-    ``names`` are the columns that its head or footer tells (None where only its rows do: JSON, XML), ``types``
+    ``names`` are the columns that its head or footer tells (None where only rows do: JSON, XML), ``types``
     the types of a file that declares them. ``body`` and ``line`` are where its records begin in its text,
     which follows ``mark`` bytes of a byte order mark.
     ``row_groups`` are rows and bytes of each part of Parquet. ``reason`` is set once it is quarantined.
@@ -67,8 +67,9 @@ class Source:
 class Part:
     """What one task reads of a file: all of it, a range of its text, or some row groups.
 
-    ``start`` is a byte of the file (0 stands for where its records begin), ``in_quotes`` whether it lies in a quoted value, ``stop`` the end of the
-    bytes in which its records begin; None reads to the end. ``line`` is the number of the line at ``start``.
+    ``start`` is a byte of the file (0 stands for where its records begin), ``in_quotes`` whether it lies in a
+    quoted value, ``stop`` the end of the bytes in which its records begin; None reads to the end. ``line`` is
+    the number of the line at ``start``.
     """
 
     source: Source

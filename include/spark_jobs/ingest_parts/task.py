@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from ingest_parts.columns import RESERVED, Difference, Field, final_fields, key_of
-from ingest_parts.faults import Unreadable, Unsplittable
+from ingest_parts.faults import CONTENT_FAULTS, Unreadable, Unsplittable, describe_fault
 from ingest_parts.fitting import by_key, fit
 from ingest_parts.inference import infer_column, join_types
 from ingest_parts.manifest import SOURCE_COLUMNS
@@ -106,6 +107,7 @@ class _Attempt:
         self.plan, self.store, self.done = plan, store, Done()
         self.fields = plan.fields
         self.schema = output_schema(plan.fields)
+        self.arrays = [item.name for item in plan.fields if pa.types.is_list(item.target.arrow)]
         self.writer = TaskWriter(
             store, output.uri, data_format=output.format, partition_by=output.partition_by,
             file_bytes=output.file_bytes, task_name=name,
@@ -116,8 +118,10 @@ class _Attempt:
         for part in parts:
             source = part.source
             try:
-                for block in read_part(self.store, self.plan.manifest.input, part):
-                    self._take(source, block)
+                for block in read_part(self.store, self.plan.manifest.input, part, self.arrays):
+                    fitted = self._fit(source, block)
+                    if self.done.wrote:
+                        self._write(source, fitted)
             except Unsplittable:
                 self.done.indivisible.add(source.upload_id)
             except Unreadable as verdict:
@@ -125,6 +129,9 @@ class _Attempt:
                     self.done.indivisible.add(source.upload_id)
                     continue
                 raise _AtFault(source.upload_id, str(verdict)) from verdict
+            except CONTENT_FAULTS as error:
+                traceback.print_exc()
+                raise _AtFault(source.upload_id, describe_fault(error)) from error
         if self.done.wrote:
             self.done.written, self.done.rejects = self.writer.finish(), self.rejects.finish()
         else:
@@ -135,22 +142,25 @@ class _Attempt:
         self.writer.abort()
         self.rejects.abort()
 
-    def _take(self, source: Source, block: Block) -> None:
-        if block.counted != block.rows + len(block.rejects):
+    def _fit(self, source: Source, block: Block) -> Fitted:
+        found = block.rows + len(block.rejects)
+        if block.counted != found:
             raise Unreadable(
-                f"the parser found {block.rows + len(block.rejects)} records where a count of the bytes finds "
-                f"{block.counted}: its rows cannot be trusted"
+                f"the parser found {found} records where a count of the bytes finds {block.counted}: "
+                "its rows cannot be trusted"
             )
         tally = self.done.tallies.setdefault(source.upload_id, Tally())
         if source.names is None:
             self._check_names(block, tally)
         given = self.plan.manifest.input
-        fitted = fit(block, self.fields, given.rules, ignore_extra=given.columns == "ignore_extra")
+        fitted = fit(
+            block, self.fields, given.rules, partition_by=self.plan.manifest.output.partition_by,
+            ignore_extra=given.columns == "ignore_extra",
+        )  # fmt: skip
         for key in fitted.misfits:
             self._infer_again(key, block)
         self._count(tally, fitted)
-        if self.done.wrote:
-            self._write(source, fitted)
+        return fitted
 
     def _check_names(self, block: Block, tally: Tally) -> None:
         """What a file's rows name that its head could not tell.
@@ -197,14 +207,19 @@ class _Attempt:
     def _write(self, source: Source, fitted: Fitted) -> None:
         if fitted.rejects:
             self.rejects.write(source.key, source.upload_id, fitted.rejects)
-        if not fitted.rows:
-            return
+        if fitted.rows:
+            self.writer.write(self._table(source, fitted))
+
+    def _table(self, source: Source, fitted: Fitted) -> pa.Table:
+        """The rows as they are written, with where they come from."""
         constants = (source.key, source.upload_id, self.plan.manifest.batch_id)
+        kinds = self.schema.types[: len(fitted.arrays)]
         arrays = [
-            array.cast(pa.string()) if pa.types.is_null(array.type) else array for array in fitted.arrays
+            array if array.type == kind else array.cast(kind)
+            for array, kind in zip(fitted.arrays, kinds, strict=True)
         ]
         arrays += [pa.repeat(pa.scalar(value, pa.string()), fitted.rows) for value in constants]
-        self.writer.write(pa.Table.from_arrays(arrays, schema=self.schema))
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
 def output_schema(fields: Sequence[Field]) -> pa.Schema:

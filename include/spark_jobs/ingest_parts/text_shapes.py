@@ -4,10 +4,15 @@ Each function answers with suspects: texts that may or may not be good. What is 
 canonical shape, so that Arrow's parser can only give its exact value.
 """
 
+# ruff: noqa: PLR2004 - places and limits of digits in numbers and dates
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+Array = Any  # of numpy, whose operators promise no type
 
 MINUS, DOT, ZERO, COLON, BLANK, LETTER_T, LETTER_Z = (ord(mark) for mark in "-.0: TZ")
 
@@ -19,7 +24,7 @@ class Cells:
         width = np.int64 if pa.types.is_large_string(values.type) else np.int32
         _, offsets, data = values.buffers()
         size = len(values) + 1
-        self.valid: np.ndarray = values.is_valid().to_numpy(zero_copy_only=False)
+        self.valid: Array = values.is_valid().to_numpy(zero_copy_only=False)
         places = (
             np.frombuffer(offsets, width)[values.offset : values.offset + size]
             if offsets
@@ -32,11 +37,11 @@ class Cells:
         self.lengths = np.diff(places).astype(np.int64)
         self.size = end - base
 
-    def byte(self, place: int) -> np.ndarray:
+    def byte(self, place: int) -> Array:
         """The byte at a place of each text; what lies behind a short text is another's."""
         return self.data[self.starts + place]
 
-    def counts(self, mask: np.ndarray) -> np.ndarray:
+    def counts(self, mask: Array) -> Array:
         """How many bytes of each text are in a mask over the data."""
         if not mask.any():
             return np.zeros(len(self.starts), np.int64)
@@ -44,19 +49,19 @@ class Cells:
         return sums[self.starts + self.lengths] - sums[self.starts]
 
 
-def _digits(data: np.ndarray) -> np.ndarray:
+def _digits(data: Array) -> Array:
     return (data - np.uint8(ZERO)) <= 9
 
 
-def _leading_zero(cells: Cells, negative: np.ndarray) -> np.ndarray:
+def _leading_zero(cells: Cells, negative: Array) -> Array:
     """Texts whose first digit is a zero that another digit follows."""
-    first = np.where(negative, cells.byte(1), cells.byte(0))
-    second = np.where(negative, cells.byte(2), cells.byte(1))
+    first: Array = np.where(negative, cells.byte(1), cells.byte(0))
+    second: Array = np.where(negative, cells.byte(2), cells.byte(1))
     more = cells.lengths > (1 + negative)
     return (first == ZERO) & more & _digits(second)
 
 
-def suspect_integers(cells: Cells) -> np.ndarray:
+def suspect_integers(cells: Cells) -> Array:
     """Texts that are not plainly a whole number of at most 18 digits."""
     other = ~_digits(cells.data[: cells.size])
     negative = cells.byte(0) == MINUS
@@ -65,7 +70,7 @@ def suspect_integers(cells: Cells) -> np.ndarray:
     return strange | (digits < 1) | (digits > 18) | _leading_zero(cells, negative)
 
 
-def _plain_decimals(cells: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _plain_decimals(cells: Cells) -> tuple[Array, Array, Array]:
     """Texts that are not ``-12.34`` or ``12``; and how many digits and how many places each has."""
     data = cells.data[: cells.size]
     dot = data == DOT
@@ -73,7 +78,7 @@ def _plain_decimals(cells: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     negative = cells.byte(0) == MINUS
     dots = cells.counts(dot)
     strange = (cells.counts(other) != negative) | (dots > 1) | _leading_zero(cells, negative)
-    first = np.where(negative, cells.byte(1), cells.byte(0))
+    first: Array = np.where(negative, cells.byte(1), cells.byte(0))
     last = cells.data[np.maximum(cells.starts + cells.lengths - 1, 0)]
     digits = cells.lengths - negative - dots
     strange |= (digits < 1) | (first == DOT) | (last == DOT)
@@ -86,24 +91,24 @@ def _plain_decimals(cells: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return strange, digits, places
 
 
-def suspect_floats(cells: Cells, sure_digits: int) -> np.ndarray:
+def suspect_floats(cells: Cells, sure_digits: int) -> Array:
     """Texts that are not plainly a number of so few digits that a float gives them back."""
     strange, digits, _ = _plain_decimals(cells)
     return strange | (digits > sure_digits)
 
 
-def suspect_decimals(cells: Cells, precision: int, scale: int) -> np.ndarray:
+def suspect_decimals(cells: Cells, precision: int, scale: int) -> Array:
     """Texts that are not plainly a number with so many digits before and behind the point."""
     strange, digits, places = _plain_decimals(cells)
     return strange | (places > scale) | (digits - places > precision - scale)
 
 
-def _pairs(matrix: np.ndarray, place: int) -> np.ndarray:
+def _pairs(matrix: Array, place: int) -> Array:
     """The number that two digits make, beginning at a column of the matrix."""
     return (matrix[:, place] - np.uint8(ZERO)).astype(np.int16) * 10 + (matrix[:, place + 1] - np.uint8(ZERO))
 
 
-def _bad_days(matrix: np.ndarray) -> np.ndarray:
+def _bad_days(matrix: Array) -> Array:
     """Rows of bytes that do not begin with a real ``yyyy-MM-dd``."""
     shape = _digits(matrix[:, [0, 1, 2, 3, 5, 6, 8, 9]]).all(axis=1) & (matrix[:, [4, 7]] == MINUS).all(
         axis=1
@@ -114,7 +119,7 @@ def _bad_days(matrix: np.ndarray) -> np.ndarray:
     return ~(shape & real)
 
 
-def _late_days(matrix: np.ndarray) -> np.ndarray:
+def _late_days(matrix: Array) -> Array:
     """Rows that are the 29th, 30th or 31st of a month that has it."""
     month, day = _pairs(matrix, 5), _pairs(matrix, 8)
     last = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])[
@@ -127,11 +132,11 @@ def _late_days(matrix: np.ndarray) -> np.ndarray:
     return shape & (year >= 1) & (day >= 29) & (day <= last)
 
 
-def _matrix(cells: Cells, rows: np.ndarray, width: int) -> np.ndarray:
+def _matrix(cells: Cells, rows: Array, width: int) -> Array:
     return cells.data[cells.starts[rows][:, None] + np.arange(width)]
 
 
-def suspect_dates(cells: Cells) -> np.ndarray:
+def suspect_dates(cells: Cells) -> Array:
     """Texts that are not plainly a day as ISO 8601 writes it."""
     suspects = np.ones(len(cells.starts), bool)
     rows = np.flatnonzero(cells.lengths == 10)
@@ -141,7 +146,7 @@ def suspect_dates(cells: Cells) -> np.ndarray:
     return suspects
 
 
-def suspect_timestamps(cells: Cells, *, zoned: bool) -> np.ndarray:
+def suspect_timestamps(cells: Cells, *, zoned: bool) -> Array:
     """Texts that are not plainly ``yyyy-MM-dd[T ]HH:mm:ss``, with a Z behind it where a zone may be named."""
     suspects = np.ones(len(cells.starts), bool)
     for width, named in ((19, False), (20, True)):

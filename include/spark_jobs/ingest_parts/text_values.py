@@ -4,6 +4,7 @@ A judge answers with the value, with ``NULL`` where the text says that there is 
 text is no value of the type.
 """
 
+# ruff: noqa: PLR2004 - places and limits of digits in numbers and dates
 from __future__ import annotations
 
 import base64
@@ -48,7 +49,7 @@ def judge_of(kind: pa.DataType, target: Target, rules: Rules, *, json: bool) -> 
     return judge
 
 
-def _judge_of_kind(kind: pa.DataType, target: Target, rules: Rules) -> Judge:
+def _judge_of_kind(kind: pa.DataType, target: Target, rules: Rules) -> Judge:  # noqa: PLR0911  a table
     if pa.types.is_integer(kind):
         top = 2 ** (kind.bit_width - 1)
         return lambda text: _integer(text, rules, top)

@@ -38,7 +38,7 @@ def to_text(values: pa.Array) -> tuple[pa.Array, np.ndarray]:
     return pc.cast(values, pa.string()), none_bad
 
 
-def row_text(row: Mapping[str, Any]) -> str:
+def row_text(row: Mapping[str, Any] | list[Any]) -> str:
     """A row as JSON, for a person to read."""
     return json.dumps(row, ensure_ascii=False, default=_plain)
 
