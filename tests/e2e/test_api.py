@@ -138,7 +138,7 @@ def test_what_became_of_bad_files_is_told_with_its_reason(
     quarantined, failed = (demo.wait_for_end(f"/uploads/{sent[name]}") for name in ("truncated", "failing"))
 
     assert quarantined["state"] == "QUARANTINED", quarantined
-    assert "the .gz file is truncated" in quarantined["reason"]
+    assert "the gzip file is truncated" in quarantined["reason"]
     assert failed["state"] == "FAILED", failed
     assert "the ledger of the moon is closed on Mondays" in failed["reason"]
     assert "the ledger of the moon is closed on Mondays" in failed["log_excerpt"]

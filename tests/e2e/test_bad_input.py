@@ -45,7 +45,7 @@ def test_good_files_are_not_held_up(ends: dict[str, dict[str, object]], name: st
     ("name", "reason"),
     [
         ("wrong columns", "column"),
-        ("truncated gzip", "the .gz file is truncated"),
+        ("truncated gzip", "the gzip file is truncated"),
         ("rubbish", ""),
         ("empty", "empty"),
     ],

@@ -46,7 +46,7 @@ def test_all_of_it_is_read_in_pieces_of_any_size(ending: str, content: bytes, si
 def test_a_file_that_is_cut_off_anywhere_is_never_taken(ending: str) -> None:
     packed = PACK[ending](CONTENT)
     for cut in range(1, len(packed)):
-        with pytest.raises(Unreadable, match=f"^the {ending} file is truncated or damaged"):
+        with pytest.raises(Unreadable, match=f"^the {ENDINGS[ending]} file is truncated or damaged"):
             unpack(packed[:cut], ending)
 
 

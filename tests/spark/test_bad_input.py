@@ -64,7 +64,7 @@ def mixed(module_drop: Drop) -> Outcome:
         ("/long cut.csv.gz", "truncated or damaged"),
         ("/trailer cut.csv.gz", "truncated or damaged"),
         ("/checksum.csv.gz", "truncated or damaged"),
-        ("/not gzip.csv.gz", "the .gz file is truncated or damaged"),
+        ("/not gzip.csv.gz", "the gzip file is truncated or damaged"),
         ("/hidden gzip.csv", "its name does not end in .gz"),
         ("/gone.csv", "deleted before its run"),
         ("/again.csv", "in the batch twice"),
