@@ -118,9 +118,9 @@ def _open_zip(stream: BinaryIO) -> Any:  # noqa: ANN401  streams of five librari
         item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX/")
     ]
     if len(members) != 1:
-        raise Unreadable(f"the .zip file holds {len(members)} files; it has to hold one")
+        raise Unreadable(f"the zip file holds {len(members)} files; it has to hold one")
     if members[0].flag_bits & 1:
-        raise Unreadable("the .zip file is encrypted")
+        raise Unreadable("the zip file is encrypted")
     return archive.open(members[0])
 
 
