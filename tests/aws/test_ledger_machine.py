@@ -28,9 +28,10 @@ from moto.dynamodb.models import dynamodb_backends
 
 from sparkdrop.aws.claims import claim_batch
 from sparkdrop.aws.intake import find_new, record_arrivals, select_again
-from sparkdrop.aws.items import BatchState, parse_chunk_text, unmarshal, upload_key
+from sparkdrop.aws.items import BatchState, parse_chunk_text, upload_key
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import UploadOutcome
+from sparkdrop.aws.values import unmarshal
 from sparkdrop.core.batch import BatchLimits
 from sparkdrop.core.uploads import UploadState, upload_identity
 

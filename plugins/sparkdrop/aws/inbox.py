@@ -12,13 +12,13 @@ from sparkdrop.aws.items import (
     format_time,
     inbox_key,
     inbox_partitions,
-    marshal,
     parse_entry,
     rest_key,
     upload_key,
 )
 from sparkdrop.aws.table import Table
 from sparkdrop.aws.transactions import transact_each
+from sparkdrop.aws.values import marshal
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.uploads import UploadState, upload_identity
 

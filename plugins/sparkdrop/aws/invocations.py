@@ -10,15 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparkdrop.aws.items import (
-    Item,
-    format_time,
-    invocation_batch_key,
-    invocation_key,
-    marshal,
-    turn_key,
-)
+from sparkdrop.aws.items import Item, format_time, invocation_batch_key, invocation_key, turn_key
 from sparkdrop.aws.transactions import transact_each
+from sparkdrop.aws.values import marshal
 from sparkdrop.core.errors import InvocationConflictError, LedgerError
 from sparkdrop.core.invocation import Invocation, InvocationState, make_invocation_id
 from sparkdrop.core.uploads import make_ulid

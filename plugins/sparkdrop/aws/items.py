@@ -31,20 +31,14 @@ has both attributes of a list index: links are no uploads.
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from typing import Any, TypeVar
 
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.patterns import find_upload_folder
 from sparkdrop.core.uploads import UNROUTED, Arrival, UploadState, upload_identity
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 SHARDS = 4
 """Partitions of one pipeline's inbox: each takes 1,000 writes a second.
@@ -77,35 +71,6 @@ class BatchState(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     EMPTY = "EMPTY"
-
-
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
-
-
-def marshal(item: Mapping[str, Any]) -> "dict[str, AttributeValueTypeDef]":
-    """Turn plain values into DynamoDB's; None is left out, a float becomes a Decimal."""
-    return {
-        name: _serializer.serialize(Decimal(str(value)) if isinstance(value, float) else value)
-        for name, value in item.items()
-        if value is not None
-    }
-
-
-def unmarshal(item: Mapping[str, Any]) -> Item:
-    """Turn DynamoDB's values into plain ones; numbers become int, or float where they have a fraction."""
-    plain: Item = _plain({name: _deserializer.deserialize(value) for name, value in item.items()})
-    return plain
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - what DynamoDB holds has no narrower type
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value
 
 
 def chunked(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -24,7 +24,6 @@ from sparkdrop.aws.items import (
     chunk_key,
     format_time,
     inbox_key,
-    marshal,
     open_batch_key,
     parse_chunk_text,
     upload_key,
@@ -32,6 +31,7 @@ from sparkdrop.aws.items import (
 from sparkdrop.aws.records import FACTS_OF_A_CLAIM, FACTS_OF_A_STEP, BatchHead, RunKey, UploadOutcome
 from sparkdrop.aws.table import Table
 from sparkdrop.aws.transactions import transact_each
+from sparkdrop.aws.values import marshal
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.errors import LedgerError
 from sparkdrop.core.uploads import UploadState, upload_identity

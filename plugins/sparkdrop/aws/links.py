@@ -17,11 +17,11 @@ from sparkdrop.aws.items import (
     format_time,
     landing_key,
     link_key,
-    marshal,
     own_link_key,
     quota_key,
 )
 from sparkdrop.aws.transactions import transact_each
+from sparkdrop.aws.values import marshal
 from sparkdrop.core.errors import LinkConflictError, QuotaExceededError, TooLargeError, UnknownUploadError
 from sparkdrop.core.links import Link, LinkKind, LinkState
 from sparkdrop.core.quantities import format_size

@@ -10,8 +10,9 @@ from datetime import datetime
 from itertools import groupby, islice
 from typing import Any
 
-from sparkdrop.aws.items import Item, batch_key, inbox_partition, marshal, unmarshal, upload_key
+from sparkdrop.aws.items import Item, batch_key, inbox_partition, upload_key
 from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.values import marshal, unmarshal
 from sparkdrop.core.uploads import LAST_ID, UNROUTED, UploadState, first_id_at, upload_identity
 
 FIELDS = (

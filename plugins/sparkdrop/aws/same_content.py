@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sparkdrop.aws.items import Item, content_key, marshal
+from sparkdrop.aws.items import Item, content_key
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import UploadOutcome
 from sparkdrop.aws.storage import Storage
+from sparkdrop.aws.values import marshal
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.uploads import Arrival, UploadState, upload_identity
 

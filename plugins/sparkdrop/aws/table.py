@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparkdrop.aws.items import Item, chunked, marshal, unmarshal
+from sparkdrop.aws.items import Item, chunked
+from sparkdrop.aws.values import marshal, unmarshal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
