@@ -14,6 +14,7 @@ from sparkdrop_local.aws.moto_fixes import (
     s3_events,
     s3_form_bodies,
     s3_multipart,
+    s3_versions,
 )
 
 
@@ -22,6 +23,7 @@ def apply_fixes() -> None:
     s3_events.apply()
     s3_form_bodies.apply()
     s3_multipart.apply()
+    s3_versions.apply()
     bucket_logging.apply()
     bucket_notifications.apply()
     bucket_policies.apply()
