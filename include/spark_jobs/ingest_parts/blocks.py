@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,3 @@ class Block:
     counted: int
     origins: Origins
     rejects: list[Reject] = field(default_factory=list)
-
-
-Rules = Any  # the input's rules of the manifest: charset, nulls, formats of dates, decimal comma

@@ -114,7 +114,7 @@ class FrameDecoder:
         """The rows of a frame, and what of it is none."""
         if not len(frame.spans):
             return Decoded()
-        self._is_sound = _is_utf8(frame.data)
+        self._is_sound = is_utf8(frame.data)
         decoded = Decoded()
         try:
             self._decode(frame, decoded)
@@ -156,7 +156,7 @@ class FrameDecoder:
         return objects
 
     def _try_many(self, text: bytes, *, may_learn: bool) -> list[Any] | None:
-        if not self._is_sound and not _is_utf8(text):
+        if not self._is_sound and not is_utf8(text):
             return None
         try:
             return self.shape.decode_many(text)
@@ -185,7 +185,7 @@ class FrameDecoder:
     def _decode_one(self, data: bytes, span: Span, into: Decoded) -> list[Spans]:
         """Take a record up as a row, and give its place, or as a fault."""
         record = data[span[0] : span[1]]
-        if not _is_utf8(record):
+        if not is_utf8(record):
             into.faults.append((span, charset_reason(self._charset)))
             return []
         try:
@@ -217,7 +217,8 @@ def _span(span: np.ndarray) -> Span:
     return start, end
 
 
-def _is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes) -> bool:
+    """Whether the bytes are valid UTF-8."""
     if data.isascii():
         return True
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ingest_parts.blocks import TEXT_LIMIT, Block, Reject
 from ingest_parts.charset_stream import MARKS, open_utf8
 from ingest_parts.json_columns import build_columns
-from ingest_parts.json_decoding import FrameDecoder
+from ingest_parts.json_decoding import FrameDecoder, is_utf8
 from ingest_parts.json_framing import HEAD_BYTES, detect_layout, frame_pieces
 from ingest_parts.line_stretch import LineStretch
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ingest_parts.charset_stream import Readable
     from ingest_parts.json_framing import Frame
     from ingest_parts.json_structure import Span, Spans
+    from ingest_parts.json_typed import TypedFrames
 
 BLOCK_BYTES = 2 << 20  # larger ones are slower: their cells fall out of the processor's cache
 RECORD_BYTES = 128 << 20  # a larger record is refused: it would have to fit in memory several times
@@ -45,6 +46,7 @@ def read_json(
     start: int = 0,
     end: int | None = None,
     first_line: int = 1,
+    typed: TypedFrames | None = None,
     block_bytes: int = BLOCK_BYTES,
     record_bytes: int = RECORD_BYTES,
 ) -> Iterator[Block]:
@@ -56,6 +58,7 @@ def read_json(
         start: with ``end``, only for records in lines: the records that begin in [start, end).
         end: see ``start``; None is the end of the file.
         first_line: the number of the first line that is read.
+        typed: reads frames whose records all fit; without it every column is text.
         block_bytes: bytes of the file that make one block.
         record_bytes: the largest record that is taken.
 
@@ -71,6 +74,10 @@ def read_json(
     frames = frame_pieces(_pieces(text, head, block_bytes), layout, first_line=first_line, limit=record_bytes)
     decoder = FrameDecoder(charset)
     for frame in frames:
+        columns = typed.read(frame, decoder.shape.names) if typed and is_utf8(frame.data) else None
+        if columns is not None:
+            yield Block(columns, len(frame.spans), len(frame.spans), TextOrigins(frame, frame.spans))
+            continue
         with _no_collection():
             block = _build_block(frame, decoder)
         yield block

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+import pyarrow as pa
+
 from ingest_parts.avro_rows import read_avro
 from ingest_parts.csv_rows import read_csv
 from ingest_parts.csv_split import find_first_record
 from ingest_parts.json_rows import read_json
+from ingest_parts.json_typed import TypedFrames
 from ingest_parts.orc_rows import read_orc
 from ingest_parts.parquet_rows import read_parquet
 from ingest_parts.text_stream import open_text, unpack
@@ -17,14 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ingest_parts.blocks import Block
+    from ingest_parts.columns import Field
     from ingest_parts.manifest import Input
     from ingest_parts.sources import Part
     from ingest_parts.store import Store
     from ingest_parts.text_stream import Text
 
 
-def read_part(store: Store, given: Input, part: Part, arrays: Sequence[str] = ()) -> Iterator[Block]:
-    """Read a part of a file, block by block; ``arrays`` are columns in which XML's elements may repeat.
+def read_part(store: Store, given: Input, part: Part, fields: Sequence[Field] = ()) -> Iterator[Block]:
+    """Read a part of a file, block by block; ``fields`` are the columns that its rows are for.
 
     Raises:
         Unreadable: the file is at fault.
@@ -42,8 +46,9 @@ def read_part(store: Store, given: Input, part: Part, arrays: Sequence[str] = ()
         elif given.format == "csv":
             yield from _read_csv(opened, given, part)
         elif given.format == "json":
-            yield from _read_json(opened, given, part)
+            yield from _read_json(opened, given, part, fields)
         else:
+            arrays = [item.name for item in fields if pa.types.is_list(item.target.arrow)]  # they repeat
             text = cast("BinaryIO", unpack(opened, source.key))
             yield from read_xml(text, row_tag=given.row_tag or "", charset=given.charset, arrays=arrays)
 
@@ -67,10 +72,12 @@ def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
     )  # fmt: skip
 
 
-def _read_json(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
+def _read_json(opened: BinaryIO, given: Input, part: Part, fields: Sequence[Field]) -> Iterator[Block]:
+    typed = TypedFrames(fields, given.rules)
     if part.is_division:
         yield from read_json(
-            opened, charset=given.charset, start=part.start, end=part.stop, first_line=part.line
+            opened, charset=given.charset, start=part.start, end=part.stop, first_line=part.line, typed=typed
         )
     else:
-        yield from read_json(cast("BinaryIO", unpack(opened, part.source.key)), charset=given.charset)
+        text = cast("BinaryIO", unpack(opened, part.source.key))
+        yield from read_json(text, charset=given.charset, typed=typed)

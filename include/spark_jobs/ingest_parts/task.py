@@ -107,7 +107,6 @@ class _Attempt:
         self.plan, self.store, self.done = plan, store, Done()
         self.fields = plan.fields
         self.schema = output_schema(plan.fields)
-        self.arrays = [item.name for item in plan.fields if pa.types.is_list(item.target.arrow)]
         self.writer = TaskWriter(
             store, output.uri, data_format=output.format, partition_by=output.partition_by,
             file_bytes=output.file_bytes, task_name=name,
@@ -118,7 +117,7 @@ class _Attempt:
         for part in parts:
             source = part.source
             try:
-                for block in read_part(self.store, self.plan.manifest.input, part, self.arrays):
+                for block in read_part(self.store, self.plan.manifest.input, part, self.fields):
                     fitted = self._fit(source, block)
                     if self.done.wrote:
                         self._write(source, fitted)
