@@ -102,10 +102,12 @@ def judge(
 
 
 def is_missing(batch: Batch, file: File, place: int, text: str | None, *, quoted: bool) -> bool:
-    """Nothing, a declared null without quotes, or an empty text where no text can be."""
-    if text is None or (text in batch.nulls and not is_quoted(file.dialect, text, quoted=quoted)):
+    """Nothing or a declared null; in quotes these are text where the type is one."""
+    if text is None:
         return True
-    return text == "" and not batch.kinds[place].startswith(("STRING", "VARCHAR"))
+    if batch.kinds[place].startswith(("STRING", "VARCHAR")):
+        return text in batch.nulls and not is_quoted(file.dialect, text, quoted=quoted)
+    return text.strip(" \t") in ("", *batch.nulls)
 
 
 def found_files(outcome: Outcome) -> dict[str, tuple[str, int, int]]:

@@ -351,6 +351,20 @@ def test_security_groups_of_emr_go_together(given, missing):
         Deployment(**fields)
 
 
+def test_a_value_of_a_deployment_that_cannot_be_read_is_named():
+    required = {
+        f"SPARKDROP_{name.upper()}": name
+        for name, info in Deployment.model_fields.items()
+        if info.is_required()
+    }
+    with pytest.raises(ConfigError) as caught:
+        Deployment.from_environment({**required, "SPARKDROP_REAP_AFTER": "ten minutes"})
+    (problem,) = caught.value.problems
+    assert problem.path == "SPARKDROP_REAP_AFTER"
+    assert "'ten minutes'" in problem.message
+    assert "15s" in problem.message or "30m" in problem.message
+
+
 def test_deployment_round_trips():
     required = {
         f"SPARKDROP_{name.upper()}": name

@@ -9,13 +9,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from sparkdrop.core.errors import ConfigError, Problem
 from sparkdrop.core.quantities import Duration  # noqa: TC001 - pydantic reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
 
 PREFIX = "SPARKDROP_"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -86,8 +88,8 @@ class Deployment(BaseModel):
         """Read a deployment from ``SPARKDROP_*`` names; an empty value counts as not set.
 
         Raises:
-            ConfigError: Names are missing, or a security group that goes with another; every one of them is
-                named at once.
+            ConfigError: Names are missing, or a security group that goes with another, or a value cannot be
+                read; every one of a kind is named at once.
         """
         values = {field: environment.get(environment_name(field), "").strip() for field in cls.model_fields}
         missing = [
@@ -97,7 +99,10 @@ class Deployment(BaseModel):
         problems += [_missing_group(environment_name(field)) for field in _list_missing_groups(values)]
         if problems:
             raise ConfigError(*problems)
-        return cls.model_validate({field: value for field, value in values.items() if value})
+        try:
+            return cls.model_validate({field: value for field, value in values.items() if value})
+        except ValidationError as error:
+            raise ConfigError(*map(_unreadable, error.errors(include_url=False))) from error
 
     def to_environment(self) -> dict[str, str]:
         """Give the names back as ``from_environment`` reads them; what is None is left out."""
@@ -128,6 +133,11 @@ def _to_camels(field: str) -> str:
 def _missing(name: str) -> Problem:
     hint = 'set it from the stacks\' outputs, or on one machine: eval "$(sparkdrop local env)"'
     return Problem(file="environment", path=name, message="is not set", hint=hint)
+
+
+def _unreadable(detail: ErrorDetails) -> Problem:
+    message = str(detail.get("ctx", {}).get("error", detail["msg"]))
+    return Problem(file="environment", path=environment_name(str(detail["loc"][0])), message=message)
 
 
 def _list_missing_groups(values: Mapping[str, str | None]) -> list[str]:
