@@ -94,6 +94,8 @@ class TypedFrames:
         floats = {name: array for name, array in arrays.items() if pa.types.is_floating(array.type)}
         if not floats:
             return True
+        if any(pc.all(pc.is_finite(array)).as_py() is False for array in floats.values()):
+            return False  # NaN and Infinity are no JSON, but Arrow takes them
         long_integers = sum(_count_long(array) for array in arrays.values() if pa.types.is_int64(array.type))
         if _count_long_numbers(text) > long_integers:
             return False
