@@ -13,7 +13,7 @@ ENV AIRFLOW_HOME=/opt/airflow \
     # what a killed scheduler or worker held is taken up again within a minute or two, not five or ten
     AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL=20 \
     AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT=60 \
-    # the package, and the airflow_local_settings with the third of these: what forks need is imported before them
+    # the package, and the airflow_local_settings: what forks need is imported before them
     PYTHONPATH=/opt/airflow/plugins:/opt/airflow/include/airflow_config \
     SPARKDROP_CONFIG_DIR=/opt/airflow/include/emr_configs \
     SPARKDROP_JOBS_DIR=/opt/airflow/include/spark_jobs

@@ -68,15 +68,14 @@ def is_large(case: Case) -> bool:
 
 @contextlib.contextmanager
 def other_build(commit: str) -> Iterator[Path]:
-    """The program as a commit has it, in a worktree of its own that goes again."""
+    """The program and its parts as a commit has them, in a folder of their own that goes again."""
+    program = PROGRAM.relative_to(REPOSITORY)
     with tempfile.TemporaryDirectory(prefix="sparkdrop-build-") as name:
-        tree = Path(name) / "tree"
-        git = ["git", "-C", str(REPOSITORY), "worktree"]
-        subprocess.run([*git, "add", "--quiet", "--detach", str(tree), commit], check=True)
-        try:
-            yield tree / PROGRAM.relative_to(REPOSITORY)
-        finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
+        archive = Path(name) / "build.zip"
+        command = ["git", "archive", f"--output={archive}", commit, str(program.parent)]
+        subprocess.run(command, cwd=REPOSITORY, check=True)
+        shutil.unpack_archive(archive, name)
+        yield Path(name) / program
 
 
 def version_of(program: Path) -> int:

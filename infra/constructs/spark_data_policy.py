@@ -25,9 +25,6 @@ _LIST = "s3:ListBucket"
 _READ_ARTIFACTS = ("programs/*", "dependencies/*", "batches/*/manifest.json")
 _LISTED_ARTIFACTS = ("programs/*", "dependencies/*", "batches/*")
 _REPORTS = "batches/*/report.json"
-# Where a job copies what Spark cannot read in its place, an overwritten version above all; looked for and
-# emptied at every job's end.
-_STAGING = "batches/*/staging*"
 
 _WRITE = (
     "s3:AbortMultipartUpload",
@@ -35,7 +32,6 @@ _WRITE = (
     "s3:GetObject",
     "s3:ListMultipartUploadParts",
     "s3:PutObject",
-    "s3:PutObjectTagging",
 )
 
 
@@ -94,26 +90,17 @@ class SparkDataPolicy(Construct):
             (buckets.artifacts, "dependencies/*", "An archive's name holds its hash"),
             (buckets.artifacts, "batches/*/manifest.json", "A batch's folder is its id"),
             (buckets.artifacts, _REPORTS, "A batch's folder is its id"),
-            (buckets.artifacts, _STAGING, "A batch's folder is its id; copies are numbered"),
         ]
         for bucket, pattern, reason in objects:
             acknowledge_objects(self.policy, bucket, pattern, reason)
 
 
 def _allow_reading_drops(drops: list[s3.IBucket]) -> list[iam.PolicyStatement]:
-    """Read the very version that landed; its tags too, since a copy of a tagged object takes them along.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
-    """
+    """Read the very version that landed."""
     return [
         iam.PolicyStatement(actions=[_LIST], resources=[bucket.bucket_arn for bucket in drops]),
         iam.PolicyStatement(
-            actions=[
-                "s3:GetObject",
-                "s3:GetObjectTagging",
-                "s3:GetObjectVersion",
-                "s3:GetObjectVersionTagging",
-            ],
+            actions=["s3:GetObject", "s3:GetObjectVersion"],
             resources=[bucket.arn_for_objects("*") for bucket in drops],
         ),
     ]
@@ -130,7 +117,6 @@ def _allow_artifacts(artifacts: s3.IBucket) -> list[iam.PolicyStatement]:
             actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(key) for key in _READ_ARTIFACTS]
         ),
         iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(_REPORTS)]),
-        iam.PolicyStatement(actions=list(_WRITE), resources=[artifacts.arn_for_objects(_STAGING)]),
     ]
 
 

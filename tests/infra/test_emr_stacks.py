@@ -71,8 +71,8 @@ def grant(actions, resource):
     return {(f"s3:{action}", resource) for action in actions.split()}
 
 
-READ = "GetObject GetObjectTagging GetObjectVersion GetObjectVersionTagging"
-WRITE = "AbortMultipartUpload DeleteObject GetObject ListMultipartUploadParts PutObject PutObjectTagging"
+READ = "GetObject GetObjectVersion"
+WRITE = "AbortMultipartUpload DeleteObject GetObject ListMultipartUploadParts PutObject"
 DATA = {
     *grant("ListBucket", "<Uploads>"),
     *grant(READ, "<Uploads>/*"),
@@ -80,7 +80,6 @@ DATA = {
     *(grant("GetObject", "<Artifacts>/programs/*") | grant("GetObject", "<Artifacts>/dependencies/*")),
     *grant("GetObject", "<Artifacts>/batches/*/manifest.json"),
     *grant("PutObject", "<Artifacts>/batches/*/report.json"),
-    *grant(WRITE, "<Artifacts>/batches/*/staging*"),
     *grant("ListBucket ListBucketMultipartUploads", "<Curated>"),
     *grant(WRITE, "<Curated>/*"),
 }

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from ingest_parts.committing import Pending, complete
 from ingest_parts.faults import IngestError
-from ingest_parts.merging import merge_group, needs_merging, plan_merges, target_uri
+from ingest_parts.merging import merge_group, plan_merges, target_uri
 from ingest_parts.store import open_store
 from ingest_parts.writing import TaskWriter, Written
 
@@ -61,7 +61,6 @@ def test_pieces_become_files_of_the_right_size(tmp_path: Path, data_format: str)
     pieces = write_pieces(LOCAL, root, data_format, 12)
     total = sum(piece.pending.bytes for piece in pieces)
     size = total // 6
-    assert needs_merging(pieces, size)
     merged = merge_all(LOCAL, root, data_format, pieces, size)
     assert seen(LOCAL, f"{root}/out") == []
     complete(LOCAL, [one.pending for one in merged])
@@ -135,13 +134,6 @@ def test_a_record_too_many_is_found(tmp_path: Path, data_format: str) -> None:
 
 def piece(name: str, size: int, partition: str = "") -> Written:
     return Written(Pending(f"file:///x/{partition}/{name}", "", (), size, ""), 1, {}, partition)
-
-
-def test_only_what_is_small_and_many_is_merged() -> None:
-    assert not needs_merging([piece(str(number), 10) for number in range(8)], 1000)
-    assert needs_merging([piece(str(number), 10) for number in range(9)], 1000)
-    assert not needs_merging([piece(str(number), 250) for number in range(9)], 1000)
-    assert not needs_merging([], 1000)
 
 
 def test_a_plan_has_every_piece_once_whatever_their_order() -> None:

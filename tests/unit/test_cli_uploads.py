@@ -423,13 +423,22 @@ def test_a_pipeline_whose_file_is_wrong_says_so(names, file):
     assert "arrival.kees: is no known key" in done.stderr
 
 
+def test_a_name_of_the_deployment_that_cannot_be_read_is_told_as_it_is(names, monkeypatch):
+    assert names.is_dir()
+    monkeypatch.setenv("SPARKDROP_REAP_AFTER", "10")
+    done = run("uploads", "list")
+    assert done.exit_code == 2
+    assert "SPARKDROP_REAP_AFTER found '10'" in done.stderr
+    assert "not set" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["uploads", "list"], ["uploads", "show", "0" * 26]])
 def test_without_a_deployment_the_error_says_how_to_name_one(names, monkeypatch, arguments):
     assert names.is_dir()
     monkeypatch.delenv("SPARKDROP_LEDGER_TABLE")
     done = run(*arguments)
     assert done.exit_code == 2
-    assert "SPARKDROP_LEDGER_TABLE not set" in done.stderr
+    assert "SPARKDROP_LEDGER_TABLE is not set" in done.stderr
     assert 'eval "$(sparkdrop local env)"' in done.stderr
 
 

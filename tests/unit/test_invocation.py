@@ -131,6 +131,7 @@ def test_what_is_accepted(changes):
             "accepted: uploads or theirs",
         ),
         ({"input": "s3://uploads/weather/jan.csv"}, "input", "belongs to pipeline 'weather'"),
+        ({"input": "s3://uploads/weather/_jan.csv"}, "input", "belongs to pipeline 'weather'"),
         ({"arguments": ["a" * 10_000]}, "arguments", "10,000 characters together"),
     ],
     ids=lambda value: repr(value)[:40],

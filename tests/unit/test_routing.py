@@ -10,6 +10,7 @@ wait_for: ["planes/{{ ds }}/_SUCCESS", "s3://other/lookup.csv", "planes/also.csv
 """,
     "weather.yaml": 'arrival: {keys: ["weather/*.csv"]}',
     "spark.yaml": 'arrival: {keys: ["spark/**.csv", "spark/_kept/*.csv", "spark/**/_x*.csv"]}',
+    "inbox.yaml": 'arrival: {keys: ["_in/*.csv"]}',
     "all.yaml": 'arrival: {keys: ["all/**.csv"], hidden: take}',
 }
 
@@ -46,6 +47,8 @@ def router() -> Router:
         ("uploads", "spark/_kept/part-0.csv", "spark"),  # the pattern writes it out
         ("uploads", "spark/a/_x1.csv", "spark"),
         ("uploads", "spark/_kept/_y.csv", PASSED_OVER),
+        ("uploads", "_in/01ARZ3NDEKTSV4RRFFQ69G5FAV/_y.csv", "inbox"),
+        ("uploads", "_in/_y.csv", PASSED_OVER),
         ("uploads", "all/_temporary/part-0.csv", "all"),
         ("uploads", "all/.hidden", PASSED_OVER),  # and so it is no noise among the unrouted
         ("elsewhere", "all/_temporary/part-0.csv", PASSED_OVER),

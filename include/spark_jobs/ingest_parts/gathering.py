@@ -40,7 +40,7 @@ def is_staged(manifest: Manifest, tasks: int) -> bool:
 
 
 def gather(spark: SparkContext, store: Store, manifest: Manifest, pieces: Sequence[Written]) -> list[Written]:
-    """Make the output's files of the tasks' pieces; nothing of it is visible yet."""
+    """Make the output's files of the tasks' pieces; only these are visible yet, in their hidden folder."""
     complete(store, [piece.pending for piece in pieces])
     output = manifest.output
     groups = list(enumerate(plan_merges(pieces, output.file_bytes)))

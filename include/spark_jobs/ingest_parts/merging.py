@@ -1,6 +1,6 @@
 """Many small files become few: where tasks times partitions made too many pieces.
 
-The tasks then write below a staging folder of the batch, and the driver completes those files.
+The tasks then write below a hidden folder of the output, and the driver completes those files.
 ``plan_merges`` puts every piece in a group, and each group becomes one pending file below the output; so this
 commit is as deferred as any. Rows are counted again in what was written. One piece alone is copied as it is.
 """
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ingest_parts.committing import Pending, Sink
     from ingest_parts.store import Store
 
-HANDFUL = 8  # pieces that are never too many
 COPY_BYTES = 8 * 1024**2
 
 
@@ -38,12 +37,6 @@ class Group:
 
     partition: str
     pieces: tuple[Written, ...]
-
-
-def needs_merging(written: Sequence[Written], file_bytes: int) -> bool:
-    """Whether the files are too many and too small: more than a handful, of less than a quarter each."""
-    size = sum(piece.pending.bytes for piece in written)
-    return len(written) > HANDFUL and size / len(written) < file_bytes / 4
 
 
 def plan_merges(written: Sequence[Written], file_bytes: int) -> list[Group]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sparkdrop.aws.ledger import Ledger
     from sparkdrop.core.config import LoadedConfigs
     from sparkdrop.core.deployment import Deployment
+    from sparkdrop.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,18 @@ def open_target() -> Target:
     try:
         return Target(Deployment.from_environment(os.environ))
     except ConfigError as error:
-        names = ", ".join(problem.path for problem in error.problems)
-        hint = 'eval "$(sparkdrop local env)" on one machine, or set them from the stacks\' outputs'
-        raise fail(f"no deployment is named: {names} not set; {hint}", code=WRONG_USAGE) from error
+        raise fail(f"no deployment is named: {_describe(error)}", code=WRONG_USAGE) from error
+
+
+def _describe(error: "ConfigError") -> str:
+    """Name what is wrong in one line; names of which the same is wrong share it."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for problem in error.problems:
+        names.setdefault((problem.message, problem.hint), []).append(problem.path)
+    return "; ".join(
+        f"{', '.join(paths)} {message}" + (f" ({hint})" if hint else "")
+        for (message, hint), paths in names.items()
+    )
 
 
 @contextmanager

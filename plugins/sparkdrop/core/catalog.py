@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from sparkdrop.core.access import is_visible
 from sparkdrop.core.errors import InvocationRefusedError, UnknownPipelineError
 from sparkdrop.core.links import MULTIPART_MAX_BYTES
-from sparkdrop.core.routing import NOBODYS, Router
+from sparkdrop.core.routing import Router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -147,8 +147,8 @@ class Catalog(_Record):
                 f"accepted: {' or '.join(accepted)}",
             )
         if not invocation.is_prefix:
-            owner = Router(self.pipelines, uploads_bucket).route(invocation.bucket, invocation.key)
-            if owner not in {None, pipeline.name, *NOBODYS}:
+            owner = Router(self.pipelines, uploads_bucket).find_owner(invocation.bucket, invocation.key)
+            if owner not in {None, pipeline.name}:
                 name = f"pipeline {owner!r}" if owner in {one.name for one in known} else "another pipeline"
                 raise InvocationRefusedError("input", f"this object belongs to {name}")
         length = sum(map(len, invocation.arguments))

@@ -137,7 +137,9 @@ def _missing(name: str) -> Problem:
 
 def _unreadable(detail: ErrorDetails) -> Problem:
     message = str(detail.get("ctx", {}).get("error", detail["msg"]))
-    return Problem(file="environment", path=environment_name(str(detail["loc"][0])), message=message)
+    return Problem(
+        file="environment", path=environment_name("_".join(map(str, detail["loc"]))), message=message
+    )
 
 
 def _list_missing_groups(values: Mapping[str, str | None]) -> list[str]:

@@ -82,9 +82,7 @@ def is_hidden(key: str, named: str = "") -> bool:
         key: the key. The name behind a link's folder is the uploader's own, and never hidden.
         named: what the key begins with and somebody wrote out: that is not hidden from him.
     """
-    if find_upload_folder(key) is not None:
-        key = key.rpartition("/")[0]
-    return any(found.start() >= len(named) for found in _HIDDEN.finditer(key))
+    return any(found.start() >= len(named) for found in _HIDDEN.finditer(_drop_name(key)))
 
 
 def takes(patterns: Iterable[str], key: str, *, hidden: str = "skip") -> bool:
@@ -101,8 +99,13 @@ def takes(patterns: Iterable[str], key: str, *, hidden: str = "skip") -> bool:
 def _writes_out(pattern: str, key: str) -> bool:
     """Whether a pattern has a segment of its own for each hidden segment of a key."""
     written = [compile_pattern(part) for part in pattern.split("/") if part.startswith(HIDDEN_MARKS)]
-    hidden = [part for part in key.split("/") if part.startswith(HIDDEN_MARKS)]
+    hidden = [part for part in _drop_name(key).split("/") if part.startswith(HIDDEN_MARKS)]
     return all(any(one.fullmatch(part) for one in written) for part in hidden)
+
+
+def _drop_name(key: str) -> str:
+    """Take off the name behind a link's folder, which is the uploader's own."""
+    return key if find_upload_folder(key) is None else key.rpartition("/")[0]
 
 
 def first_segment(pattern: str) -> str | None:

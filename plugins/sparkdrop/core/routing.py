@@ -98,12 +98,13 @@ class Router:
         folder or name, for which no pipeline says otherwise, is `PASSED_OVER`.
         """
         hidden = is_hidden(key)
-        found = self._find_hidden(bucket, key) if hidden else self._find_plain(bucket, key)
+        found = self._find_hidden(bucket, key) if hidden else self.find_owner(bucket, key)
         if found is None and self._companions and self._companions.fullmatch(f"s3://{bucket}/{key}"):
             return COMPANION
         return PASSED_OVER if found is None and hidden else found
 
-    def _find_plain(self, bucket: str, key: str) -> str | None:
+    def find_owner(self, bucket: str, key: str) -> str | None:
+        """Name the pipeline whose patterns an object matches, be it hidden or not; None where none is."""
         found = self._find(bucket, key)
         if found is None and (shorter := drop_upload_folder(key)) is not None:
             found = self._find(bucket, shorter)
