@@ -11,13 +11,15 @@ from pyarrow import csv
 
 from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
 from ingest_parts.csv_framing import LINE_ENDS, RECORD_LIMIT, Frames, count_lines, frame
+from ingest_parts.csv_integers import Integers
 from ingest_parts.csv_irregular import Record, take_apart
 from ingest_parts.faults import Unreadable, Unsplittable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import BinaryIO
 
+    from ingest_parts.columns import Field
     from ingest_parts.dialect import Dialect
 
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -54,6 +56,7 @@ def read_csv(
     first_line: int = 1,
     owned: int | None = None,
     nulls: Sequence[str] = (),
+    fields: Sequence[Field] = (),
     charset: str = "utf-8",
     divided: bool = False,
     block_bytes: int = BLOCK_BYTES,
@@ -68,6 +71,7 @@ def read_csv(
         first_line: the number of the line at which the stream stands.
         owned: bytes from here on in which a record may begin to be read; None reads to the end.
         nulls: texts without quotes that stand for a missing value; the empty one does always.
+        fields: the columns of the output; integers are given as such where every text is plainly one.
         charset: what the file is declared to be, for the reasons of rejects.
         divided: others read the rest of the file.
         block_bytes: about how much of the text makes a block.
@@ -76,7 +80,9 @@ def read_csv(
         Unsplittable: the quotes of a divided file do not tell where records begin.
         Unreadable: its records cannot be told apart, or the parser does not find the records that are there.
     """
-    reader = _Reader(tuple(names), dialect, separator, charset, ("", *nulls), divided)
+    quote = dialect.quote.encode() if dialect.quote else None
+    integers = Integers(names, fields, ("", *nulls), quote)
+    reader = _Reader(tuple(names), dialect, separator, charset, ("", *nulls), divided, integers)
     carry, offset, line = b"", 0, first_line
     while True:
         more = stream.read(block_bytes)
@@ -108,6 +114,7 @@ class _Reader:
     charset: str
     nulls: tuple[str, ...]
     divided: bool
+    integers: Integers
 
     def read(
         self, data: bytes, *, final: bool, first_line: int, owned: int | None
@@ -231,7 +238,19 @@ class _Reader:
             wrong.append((row.number, row.actual_columns))
             return "skip"
 
-        table = self._read_arrow(text, note) if len(places) else None
+        def parse(kinds: Mapping[int, pa.DataType], nulls: Sequence[str]) -> pa.Table | None:
+            table = self._read_arrow(text, note, kinds, nulls)
+            return None if wrong or table.num_rows != len(places) else table
+
+        if whole and len(places):
+            size = int((frames.stops - frames.starts).sum())
+            columns = self.integers.parse(data[: frames.end], size, parse)
+            if columns is not None:
+                origins.rows = places
+                named = dict(zip(self.names, map(_column, columns), strict=True))
+                return Block(named, len(places), len(frames.starts), origins, rejects)
+            wrong.clear()
+        table = self._read_arrow(text, note, {}, self.nulls) if len(places) else None
         found = table.num_rows if table is not None else 0
         bad = [places[number - 1] for number, _ in wrong if number is not None and number <= len(places)]
         for number, (_, width) in zip(bad, wrong, strict=False):
@@ -249,8 +268,11 @@ class _Reader:
             columns[name] = Column(values)
         return Block(columns, found, len(frames.starts), origins, rejects)
 
-    def _read_arrow(self, text: bytes | pa.Buffer, note: object) -> pa.Table:
+    def _read_arrow(
+        self, text: bytes | pa.Buffer, note: object, kinds: Mapping[int, pa.DataType], nulls: Sequence[str]
+    ) -> pa.Table:
         names = [str(number) for number in range(len(self.names))]
+        types = {name: kinds.get(number, pa.string()) for number, name in enumerate(names)}
         return csv.read_csv(
             pa.BufferReader(text),
             read_options=csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
@@ -260,7 +282,11 @@ class _Reader:
                 invalid_row_handler=note,
             ),
             convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), null_values=list(self.nulls),
+                column_types=types, null_values=list(nulls),
                 strings_can_be_null=True, quoted_strings_can_be_null=False, check_utf8=False,
             ),
         )  # fmt: skip
+
+
+def _column(values: pa.Array) -> Column:
+    return Column(values, is_text=bool(pa.types.is_string(values.type)))

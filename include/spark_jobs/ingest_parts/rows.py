@@ -44,7 +44,7 @@ def read_part(store: Store, given: Input, part: Part, fields: Sequence[Field] = 
         elif given.format == "avro":
             yield from read_avro(opened)
         elif given.format == "csv":
-            yield from _read_csv(opened, given, part)
+            yield from _read_csv(opened, given, part, fields)
         elif given.format == "json":
             yield from _read_json(opened, given, part, fields)
         else:
@@ -53,7 +53,7 @@ def read_part(store: Store, given: Input, part: Part, fields: Sequence[Field] = 
             yield from read_xml(text, row_tag=given.row_tag or "", charset=given.charset, arrays=arrays)
 
 
-def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
+def _read_csv(opened: BinaryIO, given: Input, part: Part, fields: Sequence[Field]) -> Iterator[Block]:
     source, line = part.source, part.source.line
     if part.start:
         begin, line = find_first_record(opened, given.dialect, part)
@@ -68,7 +68,7 @@ def _read_csv(opened: BinaryIO, given: Input, part: Part) -> Iterator[Block]:
         return
     yield from read_csv(
         cast("BinaryIO", stream), source.names or (), given.dialect, source.separator, first_line=line,
-        owned=owned, nulls=given.rules.nulls, charset=given.charset, divided=part.is_division,
+        owned=owned, nulls=given.rules.nulls, fields=fields, charset=given.charset, divided=part.is_division,
     )  # fmt: skip
 
 
