@@ -79,8 +79,8 @@ def outcome(block: Block, fields: Sequence[Field], rules: Rules) -> Any:
     leading_zeros=st.booleans(),
     size=st.sampled_from([20, 1 << 20]),
 )
-@example(  # the null is as much shorter as the zeros are longer
-    file=(b"007,1,x\n,2,x\n3,NA,x\n4,,x", (pa.int32(), pa.int32(), pa.string())),
+@example(  # an empty field is null beside a declared one
+    file=(b"1,2,\n3,4,NA\n5,6,x\n", (pa.int32(), pa.int32(), pa.string())),
     nulls=("NA",), quote='"', leading_zeros=False, size=99,
 )  # fmt: skip
 @example(
@@ -92,12 +92,29 @@ def test_integers_are_what_their_texts_are(
     *, leading_zeros: bool,
 ) -> None:  # fmt: skip
     data, kinds = file
-    fields, rules = fields_of(kinds), Rules(nulls=nulls, leading_zeros=leading_zeros)
-    dialect = Dialect(quote=quote)
-    as_text = blocks_of(data, dialect, nulls, size, [])
-    as_integers = blocks_of(data, dialect, nulls, size, fields)
+    check(data, kinds, Rules(nulls=nulls, leading_zeros=leading_zeros), Dialect(quote=quote), size)
+
+
+def check(data: bytes, kinds: Sequence[pa.DataType], rules: Rules, dialect: Dialect, size: int) -> None:
+    """Hold what is converted while it is parsed against the texts, judged one by one."""
+    fields = fields_of(kinds)
+    as_text = blocks_of(data, dialect, rules.nulls, size, [])
+    as_integers = blocks_of(data, dialect, rules.nulls, size, fields)
     for texts, integers in zip_longest(as_text, as_integers):
         assert outcome(integers, fields, rules) == outcome(texts, fields, rules)
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+@pytest.mark.parametrize("nulls", [(), ("NA",)])
+def test_a_text_that_is_no_plain_integer_is_judged(strange: str, nulls: tuple[str, ...]) -> None:
+    for place, kinds in (
+        (0, (pa.int64(), pa.int8(), pa.string())),
+        (2, (pa.string(), pa.int8(), pa.int32())),
+    ):
+        rows = [["1", "2", "3"], ["4", "5", "6"], ["7", "8", "9"]]
+        rows[1][place] = strange
+        data = "".join(",".join(row) + "\n" for row in rows).encode()
+        check(data, kinds, Rules(nulls=nulls), Dialect(), 1 << 20)
 
 
 @pytest.mark.parametrize(

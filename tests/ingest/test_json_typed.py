@@ -121,12 +121,25 @@ def test_typed_frames_are_what_their_cells_are(
     file: tuple[bytes, list[Field]], rules: Rules, block: int
 ) -> None:
     data, fields = file
+    _check(data, fields, rules, block)
+
+
+def _check(data: bytes, fields: Sequence[Field], rules: Rules, block: int) -> None:
+    """Hold what is read typed against the cells."""
     by_cells = _blocks(data, None, block)
     by_types = _blocks(data, TypedFrames(fields, rules), block)
     for cells, types in zip_longest(by_cells, by_types):
         assert types.counted == cells.counted
         assert _outcome(types, fields, rules) == _outcome(cells, fields, rules)
     assert _names(by_types) == _names(by_cells)
+
+
+@pytest.mark.parametrize("strange", _STRANGE)
+def test_a_strange_value_is_what_its_cell_is(strange: str) -> None:
+    for kind, usual in _USUAL.items():
+        for inferred in (True, False):
+            data = f'{{"id":{usual[0]}}}\n{{"id":{strange}}}\n{{"id":{usual[-1]}}}\n'.encode()
+            _check(data, [_field("id", kind, inferred=inferred)], Rules(), 1 << 20)
 
 
 @pytest.mark.parametrize("layout", ["{}\n{}\n", "{}\r\n\r\n{}", "{} {}", "[{},{}]", "[\n{},\n{}\n]\n"])
