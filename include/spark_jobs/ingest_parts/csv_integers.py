@@ -118,7 +118,7 @@ def _count_bytes(column: pa.Array, byte: bytes) -> int:
         return 0
     offsets = _offsets(column)
     text = column.buffers()[2].slice(int(offsets[0]), int(offsets[-1]) - int(offsets[0]))
-    return text.to_pybytes().count(byte)
+    return int(text.to_pybytes().count(byte))
 
 
 def _plain_bytes(column: pa.Array) -> int:

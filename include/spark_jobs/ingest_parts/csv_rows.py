@@ -244,10 +244,10 @@ class _Reader:
 
         if whole and len(places):
             size = int((frames.stops - frames.starts).sum())
-            columns = self.integers.parse(data[: frames.end], size, parse)
-            if columns is not None:
+            arrays = self.integers.parse(data[: frames.end], size, parse)
+            if arrays is not None:
                 origins.rows = places
-                named = dict(zip(self.names, map(_column, columns), strict=True))
+                named = dict(zip(self.names, map(_column, arrays), strict=True))
                 return Block(named, len(places), len(frames.starts), origins, rejects)
             wrong.clear()
         table = self._read_arrow(text, note, {}, self.nulls) if len(places) else None
