@@ -24,6 +24,7 @@ GOOD = "id,name\n1,x\n"
 def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few KB are worth a task of their own."""
     monkeypatch.setattr(planning, "LEAST_BYTES", 4096)
+    monkeypatch.setattr(planning, "OPEN_BYTES", 0)
     monkeypatch.setattr(planning, "_part_size", lambda *_: 4096)
     monkeypatch.setattr(planning.plan_tasks, "__defaults__", (4096,))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ingest_parts.store import Stat, Store
 
 THREADS = 32  # requests to the store that are under way at once while files are looked at
+SMALL_BYTES = 16 * 1024  # a file of no more is read here as a whole, so that no task asks for it again
 HEAD_BYTES = 64 * 1024  # enough for a header and to tell text from rubbish
 
 
@@ -39,7 +41,10 @@ def look_at(store: Store, manifest: Manifest, entries: Sequence[dict[str, Any]])
         try:
             source = replace(source, stat=_find(store, source))
             with store.open(source.place, cast("Stat", source.stat)) as opened:
-                return inspect(manifest, source, opened)
+                if source.bytes > SMALL_BYTES:
+                    return inspect(manifest, source, opened)
+                source = replace(source, content=opened.read())
+            return inspect(manifest, source, io.BytesIO(source.content or b""))
         except Unreadable as verdict:
             return replace(source, reason=str(verdict))
         except CONTENT_FAULTS as error:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ingest_parts.sources import Source
 
 PART_BYTES = 128 * 1024 * 1024  # of a file that can be divided; one task reads several where they are smaller
+OPEN_BYTES = 256 * 1024  # what opening a file costs, in bytes that could be read meanwhile
+HELD_BYTES = 8 * 1024  # the same of a file whose content is there already
 LEAST_BYTES = 4 * 1024 * 1024  # less than this is not worth a task of its own
 RATIO = {".gz": 5, ".bz2": 7, ".xz": 7, ".zst": 5, ".zip": 5}  # of a text's size to its file's
 
@@ -94,7 +96,7 @@ def _divide(
 
 def plan_tasks(parts: Sequence[Part], cores: int, task_bytes: int = 2 * PART_BYTES) -> list[list[Part]]:
     """Group parts into tasks of about equal work, in order; one for each core where it is worth it."""
-    weights = [part.bytes * RATIO.get(ending_of(part.source.key), 1) for part in parts]
+    weights = [_weigh(part) for part in parts]
     total = sum(weights)
     share = max(LEAST_BYTES, min(task_bytes, 1 + total // max(1, cores)))
     tasks: list[list[Part]] = []
@@ -107,6 +109,11 @@ def plan_tasks(parts: Sequence[Part], cores: int, task_bytes: int = 2 * PART_BYT
             tasks.append([part])
             held = weight
     return tasks
+
+
+def _weigh(part: Part) -> int:
+    cost = OPEN_BYTES if part.source.content is None else HELD_BYTES
+    return cost + part.bytes * RATIO.get(ending_of(part.source.key), 1)
 
 
 def as_whole(source: Source) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ingest_parts.blocks import Block
     from ingest_parts.columns import Field
     from ingest_parts.manifest import Input
-    from ingest_parts.sources import Part
+    from ingest_parts.sources import Part, Source
     from ingest_parts.store import Store
     from ingest_parts.text_stream import Text
 
@@ -35,8 +36,7 @@ def read_part(store: Store, given: Input, part: Part, fields: Sequence[Field] = 
         Unsplittable: it has to be read as a whole.
     """
     source = part.source
-    assert source.stat is not None  # noqa: S101  what has none is quarantined
-    with store.open(source.place, source.stat) as opened:
+    with _open(store, source) as opened:
         if given.format == "parquet":
             yield from read_parquet(opened, part.row_groups)
         elif given.format == "orc":
@@ -51,6 +51,13 @@ def read_part(store: Store, given: Input, part: Part, fields: Sequence[Field] = 
             arrays = [item.name for item in fields if pa.types.is_list(item.target.arrow)]  # they repeat
             text = cast("BinaryIO", unpack(opened, source.key))
             yield from read_xml(text, row_tag=given.row_tag or "", charset=given.charset, arrays=arrays)
+
+
+def _open(store: Store, source: Source) -> BinaryIO:
+    if source.content is not None:
+        return io.BytesIO(source.content)
+    assert source.stat is not None  # noqa: S101  what has none is quarantined
+    return store.open(source.place, source.stat)
 
 
 def _read_csv(opened: BinaryIO, given: Input, part: Part, fields: Sequence[Field]) -> Iterator[Block]:

@@ -20,7 +20,8 @@ class Source:
     ``names`` are the columns that its head or footer tells (None where only rows do: JSON, XML), ``types``
     the types of a file that declares them. ``body`` and ``line`` are where its records begin in its text,
     which follows ``mark`` bytes of a byte order mark.
-    ``row_groups`` are rows and bytes of each part of Parquet. ``reason`` is set once it is quarantined.
+    ``row_groups`` are rows and bytes of each part of Parquet. ``content`` is all of a file that is so small
+    that the look has read it. ``reason`` is set once it is quarantined.
     """
 
     entry: dict[str, Any]
@@ -33,6 +34,7 @@ class Source:
     line: int = 1
     divisible: bool = False
     row_groups: tuple[tuple[int, int], ...] = ()
+    content: bytes | None = None
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     reason: str | None = None
