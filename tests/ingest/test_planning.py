@@ -42,7 +42,7 @@ def test_many_files_that_are_to_be_opened_are_work_for_every_core() -> None:
 
 def test_small_files_that_are_there_already_share_a_task() -> None:
     assert len(plan_tasks(parts_of(300, b"id"), 4)) == 1
-    assert len(plan_tasks(parts_of(1000, b"id"), 4)) == 2
+    assert len(plan_tasks(parts_of(1000, b"id"), 4)) == 3
 
 
 def test_a_small_file_is_asked_for_once(tmp_path: Path) -> None:
