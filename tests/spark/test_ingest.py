@@ -2,11 +2,14 @@
 
 import gzip
 import hashlib
+import json
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from ingest_parts import gathering, planning
+from ingest_parts.faults import IngestError, SettingsError, StoreError, fault_of, first_line
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from .conftest import Drop, Outcome
@@ -205,10 +208,80 @@ def test_an_error_of_the_job_is_one_plain_last_line(
     drop.put("a.csv", GOOD)
     outcome = drop.run(**changes)
     assert (outcome.code, outcome.report) == (1, {})
-    assert sentence in capsys.readouterr().err.splitlines()[-1]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert sentence in last
+    assert failure_of(drop) == (last, "configuration")
 
 
 def test_a_manifest_that_is_not_there(drop: Drop, capsys: pytest.CaptureFixture[str]) -> None:
     uri = f"file://{drop.folder}/none.json"
     assert drop.module.main(["--manifest", uri], drop.spark) == 1
-    assert f"{uri} is not there." in capsys.readouterr().err.splitlines()[-1]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"{uri} is not there." in last
+    assert failure_of(drop) == (last, "store")
+
+
+class BrokenError(Exception):
+    """No error of ours, and none of Spark's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "reason"),
+    [
+        (IngestError("2 rows were read"), "files", "2 rows were read"),
+        (StoreError("S3 breaks off"), "store", "S3 breaks off"),
+        (SettingsError("no such column"), "configuration", "no such column"),
+        (BrokenError("what now"), None, "The program breaks at the batch of {uri}: BrokenError: what now"),
+    ],
+)
+def test_a_job_that_fails_says_why_and_what_is_to_blame(
+    drop: Drop,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    fault: str | None,
+    reason: str,
+) -> None:
+    def run(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(drop.module, "run", run)
+    uri = f"file://{drop.folder}/manifest.json"
+    assert drop.module.main(["--manifest", uri], drop.spark) == 1
+    assert failure_of(drop) == (reason.format(uri=uri), fault)
+    assert capsys.readouterr().err.splitlines()[-1] == reason.format(uri=uri)
+
+
+def test_the_blame_comes_out_of_a_task_too(drop: Drop) -> None:
+    def work(kind: str) -> None:
+        from ingest_parts import faults
+
+        try:
+            raise OSError("the cause, which is told first")
+        except OSError as error:
+            if kind:
+                raise getattr(faults, kind)("all of it") from error
+            raise
+
+    for kind, fault in (("StoreError", "store"), ("IngestError", "files"), ("", None)):
+        with pytest.raises(Py4JJavaError) as raised:
+            drop.spark.sparkContext.parallelize([kind], 1).map(work).collect()
+        told = "all of it" if kind else "OSError: the cause, which is told first"
+        assert (first_line(raised.value), fault_of(raised.value)) == (told, fault)
+
+
+def test_a_failure_that_cannot_be_noted_is_said_all_the_same(
+    drop: Drop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (drop.folder / "file").write_text("no folder")
+    uri = f"file://{drop.folder}/file/none.json"
+    assert drop.module.main(["--manifest", uri], drop.spark) == 1
+    told = capsys.readouterr()
+    assert f"{uri} is not there." in told.err.splitlines()[-1]
+    assert "the failure is not noted" in told.out
+
+
+def failure_of(drop: Drop) -> tuple[str, str | None]:
+    failure = json.loads((drop.folder / "failure.json").read_text())
+    assert failure.pop("version") == 1
+    return failure["reason"], failure["fault"]

@@ -23,6 +23,7 @@ from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.quantities import format_duration
 from sparkdrop.core.report import BatchReport, FileReport
+from sparkdrop.core.step_log import may_be_the_files
 from sparkdrop.core.uploads import UploadState, upload_identity
 
 _REASON_LIMIT = 4_000
@@ -76,7 +77,7 @@ class BatchSettler:
             self._cancel(pipeline, head, emr, StepStatus(end.state, end.started_at))
         if end.state == "COMPLETED":
             return self._succeed(pipeline, head)
-        reason, is_files_fault = _explain(pipeline, head, end)
+        reason, is_files_fault = self._explain(pipeline, head, end)
         return self.fail(pipeline, head, reason, end, is_files_fault=is_files_fault)
 
     def _cancel(self, pipeline: Pipeline, head: BatchHead, emr: Emr, status: StepStatus) -> NoReturn:
@@ -89,6 +90,26 @@ class BatchSettler:
             f"step {head.step_id} of job flow {head.job_flow_id} is {status.state}, though nobody waits for "
             "it any more; it is cancelled, and its batch is settled at the next try"
         )
+
+    def _explain(self, pipeline: Pipeline, head: BatchHead, end: StepEnd) -> tuple[str, bool]:
+        """Say why a step did not end well, and whether its files may be to blame.
+
+        What the job left itself goes before its log, which EMR brings minutes later and which knows no blame.
+        """
+        if head.cancelled_for is CancelCause.TIMEOUT:
+            timeout = format_duration(pipeline.job.timeout)
+            if end.started_at is None:
+                return f"the step did not start within job.timeout ({timeout}) and was cancelled", False
+            return f"the step ran longer than job.timeout ({timeout}) and was cancelled", True
+        if head.cancelled_for is CancelCause.ABANDONED:
+            return "the step was cancelled, for its run was over: marked as failed, cleared or deleted", False
+        places = locate_batch(pipeline, self._deployment, head.batch_id)
+        failure = self._storage.read_failure(places) if end.state == "FAILED" else None
+        if failure is None:
+            return end.reason or end.state, end.may_be_the_files
+        if failure.fault is None:
+            return failure.reason, end.may_be_the_files and may_be_the_files(failure.reason)
+        return failure.reason, failure.fault == "files"
 
     def fail(
         self,
@@ -165,18 +186,6 @@ def _has_output(outcomes: Sequence[UploadOutcome], report: BatchReport | None) -
     """Whether the batch wrote anything: a report tells, and without one every good batch has."""
     has_rows = report is None or report.rows_out > 0
     return has_rows and any(outcome.state is UploadState.SUCCEEDED for outcome in outcomes)
-
-
-def _explain(pipeline: Pipeline, head: BatchHead, end: StepEnd) -> tuple[str, bool]:
-    """Say why a step did not end well, and whether its files may be to blame."""
-    if head.cancelled_for is CancelCause.TIMEOUT:
-        timeout = format_duration(pipeline.job.timeout)
-        if end.started_at is None:
-            return f"the step did not start within job.timeout ({timeout}) and was cancelled", False
-        return f"the step ran longer than job.timeout ({timeout}) and was cancelled", True
-    if head.cancelled_for is CancelCause.ABANDONED:
-        return "the step was cancelled, for its run was over: marked as failed, cleared or deleted", False
-    return end.reason or end.state, end.may_be_the_files
 
 
 def _build_outcome(fate: Fate, reason: str, log: str | None) -> UploadOutcome:

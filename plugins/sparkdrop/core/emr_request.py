@@ -57,17 +57,19 @@ class BatchPlaces:
 
     manifest: str
     report: str
+    failure: str
     output: str
     rejects: str
 
 
 def locate_batch(pipeline: Pipeline, deployment: Deployment, batch_id: str) -> BatchPlaces:
-    """Say where a batch's manifest, report, output and rejects lie."""
+    """Say where a batch's manifest, report, failure, output and rejects lie."""
     batch = f"s3://{deployment.artifacts_bucket}/batches/{batch_id}"
     curated = f"s3://{deployment.curated_bucket}"
     return BatchPlaces(
         manifest=f"{batch}/manifest.json",
         report=f"{batch}/report.json",
+        failure=f"{batch}/failure.json",
         output=f"{curated}/{pipeline.output.prefix}batch={batch_id}",
         rejects=f"{curated}/_rejects/{pipeline.name}/batch={batch_id}",
     )
