@@ -119,6 +119,15 @@ STORES = [
     "An error occurred (AccessDenied) when calling the PutObject operation: Access Denied",
     "An error occurred (KMS.DisabledException) when calling the GetObject operation: it is disabled",
 ]
+FINISHED = "org.apache.spark.SparkException: Application application_1_0001 finished with failed status"
+EXPIRED = (
+    "com.amazonaws.services.s3.model.AmazonS3Exception: The provided token has expired. (Service: "
+    "Amazon S3; Status Code: 400; Error Code: ExpiredToken; Request ID: 1)"
+)
+FORBIDDEN = (
+    "software.amazon.awssdk.services.s3.model.S3Exception: User: arn:aws:sts::1:assumed-role/r/i is not "
+    'authorized to perform: s3:PutObject on "arn:aws:s3:::c/a" (Service: S3, Status Code: 403)'
+)
 NAMES = [
     "s3://sd-uploads/flights/ThrottlePosition/1.csv",
     "SlowDown/Rate exceeded/Status Code: 503.csv",
@@ -136,24 +145,12 @@ NAMES = [
         (ODD_ROW, True),
         ("Out of memory.", True),
         ("5 rows were to be written to s3://c/SlowDown/a.parquet, but its bytes hold 4.", True),
-        (
-            'Exception in thread "main" org.apache.spark.SparkException: Application application_1_0001 '
-            "finished with failed status",
-            True,
-        ),
+        (f'Exception in thread "main" {FINISHED}', True),
         (f"{LOST_TASK}ExecutorLostFailure (executor 2 exited) Reason: OutOfMemory", True),
         ("botocore.exceptions.ClientError: An error occurred (NoSuchKey) when calling the GetObject", True),
         ("Please reduce your request rate (Service: S3, Status Code: 503, Error Code: SlowDown)", False),
-        (
-            "com.amazonaws.services.s3.model.AmazonS3Exception: The provided token has expired. (Service: "
-            "Amazon S3; Status Code: 400; Error Code: ExpiredToken; Request ID: 1)",
-            False,
-        ),
-        (
-            "software.amazon.awssdk.services.s3.model.S3Exception: User: arn:aws:sts::1:assumed-role/r/i is not "
-            'authorized to perform: s3:PutObject on "arn:aws:s3:::c/a" (Service: S3, Status Code: 403)',
-            False,
-        ),
+        (EXPIRED, False),
+        (FORBIDDEN, False),
         ("org.apache.hadoop.fs.s3a.AWSClientIOException: open s3a://b/k: it breaks", False),
         ("java.net.UnknownHostException: sd-uploads.s3.eu-central-1.amazonaws.com", False),
         ("java.io.IOException: Connection reset by peer", False),

@@ -85,7 +85,7 @@ def tail_excerpt(stderr: str) -> str | None:
 
 
 def may_be_the_files(reason: str) -> bool:
-    """Whether a failed step's reason leaves its files suspect: no line of it names AWS, program or settings."""
+    """Whether a failed step's reason leaves its files suspect: it names no AWS, program or setting."""
     return _NOT_THE_FILES.search(reason) is None
 
 
