@@ -11,10 +11,10 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 
 from sparkdrop.aws.claims import claim_batch
-from sparkdrop.aws.emr import Emr
+from sparkdrop.aws.emr import Emr, StepStatus
 from sparkdrop.aws.invocation_view import read_invocation
 from sparkdrop.aws.items import BatchState
-from sparkdrop.aws.records import RunKey
+from sparkdrop.aws.records import CancelCause, RunKey
 from sparkdrop.aws.storage import split_uri
 from sparkdrop.core.batch import BatchLimits, make_batch_id
 from sparkdrop.core.emr_request import locate_batch
@@ -458,6 +458,17 @@ def test_the_reaper_ends_job_flows_without_a_living_run(claimed, emr):
     assert reap() == [job_flow_id], "at once, however young it is"
     state = emr.describe_cluster(ClusterId=job_flow_id)["Cluster"]["Status"]["State"]
     assert state in {"TERMINATING", "TERMINATED"}
+
+
+@pytest.mark.parametrize(("is_live", "cause"), [(True, CancelCause.ABANDONED), (False, None)])
+def test_the_reaper_writes_down_why_a_step_goes_with_its_cluster(
+    services, claimed, monkeypatch, is_live, cause
+):
+    job_flow_id = create(claimed)
+    add_step(claimed, job_flow_id)
+    monkeypatch.setattr(Emr, "read_step", lambda *_: StepStatus("RUNNING" if is_live else "FAILED"))
+    assert ReapOperator(task_id="reap").execute(make_context()) == [job_flow_id]
+    assert services.ledger.read_batch(claimed["batch_id"]).cancelled_for is cause
 
 
 def test_the_reconciliation_wakes_only_those_that_events_wake(services, monkeypatch):

@@ -10,6 +10,7 @@ records objects that no event told of.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
     DAG,
     AssetAlias,
@@ -17,15 +18,18 @@ from airflow.sdk import (
     BaseOperator,
     Context,
     CronTriggerTimetable,
+    TriggerRule,
 )
 from airflow.sdk.types import RuntimeTaskInstanceProtocol
 from pydantic import JsonValue  # noqa: TC002 - as everywhere here
 
+from sparkdrop.aws.emr import Emr
 from sparkdrop.aws.intake import route_again
 from sparkdrop.aws.items import BatchState, format_time
-from sparkdrop.aws.overtime import enforce_timeout
+from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.overtime import enforce_timeout, locate_step
 from sparkdrop.aws.pace import find_slow
-from sparkdrop.aws.records import BatchHead
+from sparkdrop.aws.records import BatchHead, CancelCause
 from sparkdrop.aws.watch import reconcile_bucket
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.errors import StepStillLiveError
@@ -171,9 +175,18 @@ class ReapOperator(BaseOperator):
                 is_useless = head.state in _OVER or not _is_alive(context["ti"], head)
             if is_useless:
                 self.log.warning("Job flow %s has no living run: terminating", job_flow.job_flow_id)
+                if head and head.state not in _OVER:
+                    self._note_end(services.ledger, emr, head)
                 emr.terminate(job_flow.job_flow_id)
                 reaped.append(job_flow.job_flow_id)
         return reaped
+
+    @staticmethod
+    def _note_end(ledger: Ledger, emr: Emr, head: BatchHead) -> None:
+        """Write down why a step ends that the sweep could not cancel: EMR will name the cluster's end."""
+        head = locate_step(emr, head)
+        if head.job_flow_id and head.step_id and emr.read_step(head.job_flow_id, head.step_id).is_live:
+            ledger.note_cancellation(head, CancelCause.ABANDONED)
 
 
 class ReconcileOperator(BaseOperator):
@@ -218,8 +231,12 @@ def build_maintenance_dags(deployment: Deployment) -> list[DAG]:
         timetable=CronTriggerTimetable(deployment.sweep_schedule, timezone="UTC"),
     )
     with DAG("maintenance", schedule=schedule, description=description, **common) as maintenance:
-        SweepOperator(task_id="sweep")
-        ReapOperator(task_id="reap")
+        sweep = SweepOperator(task_id="sweep")
+        # a step whose run is over is cancelled with its reason on record, before its cluster goes under it
+        reap = ReapOperator(task_id="reap", trigger_rule=TriggerRule.ALL_DONE)
+        sweep >> reap
+        # the run fails with either of them
+        [sweep, reap] >> EmptyOperator(task_id="attended")
     with DAG(
         "reconcile", schedule="@hourly", description="Finds objects that no event told of", **common
     ) as reconcile:
