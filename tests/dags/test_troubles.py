@@ -120,6 +120,32 @@ def test_the_sweep_tells_once_of_a_batch_that_takes_far_longer(services, head, m
     assert context["outlet_events"][SLOW_ALIAS].asset_alias_events == []
 
 
+def slow_events(context):
+    return [event.extra["batch_id"] for event in context["outlet_events"][SLOW_ALIAS].asset_alias_events]
+
+
+@pytest.mark.parametrize(("broken", "raises"), [("is_waiting", True), ("note_slow", False)])
+def test_a_sweep_that_fails_leaves_a_slow_batch_to_be_told_of_by_the_next(
+    services, head, monkeypatch, broken, raises
+):
+    for _ in range(3):
+        note_pace(services.ledger, "flights", timedelta(minutes=5))
+    move(services, monkeypatch, timedelta(minutes=16))
+
+    def fail(*_, **__):
+        raise OSError("the network is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services.ledger, broken, fail)
+        if raises:
+            with pytest.raises(OSError, match="away"):
+                sweep("run1")
+        else:
+            assert slow_events(sweep("run1")[1]) == []
+    assert services.ledger.read_batch(head.batch_id).slow_since is None
+    assert slow_events(sweep("run1")[1]) == [head.batch_id]
+
+
 def test_the_trigger_cancels_a_step_whose_time_is_over_and_gives_up_in_the_end(
     services, head, cancelled, monkeypatch
 ):

@@ -37,9 +37,8 @@ from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.orchestration.assets import SLOW_ALIAS, SLOW_BATCHES, WAKE_ALIAS, build_inbox_asset
 from sparkdrop.orchestration.routes import Routes, load_pipelines
 from sparkdrop.orchestration.services import get_services
-from sparkdrop.orchestration.trouble_trigger import build_watched_troubles_asset
+from sparkdrop.orchestration.trouble_trigger import LIVE_RUN_STATES, build_watched_troubles_asset
 
-_LIVE_RUN_STATES = ["queued", "running"]
 _UNROUTED_A_SWEEP = 10_000
 _LEFT_TO_ITS_RUN = timedelta(minutes=5)
 """How long after its step was cancelled a batch is left to its run, which is told of it too."""
@@ -50,7 +49,7 @@ _EVENTS_ARE_LATE_AFTER = timedelta(minutes=15)
 
 
 def _is_alive(ti: RuntimeTaskInstanceProtocol, head: BatchHead) -> bool:
-    count: int = ti.get_dr_count(head.dag_id, run_ids=[head.run_id], states=_LIVE_RUN_STATES)
+    count: int = ti.get_dr_count(head.dag_id, run_ids=[head.run_id], states=LIVE_RUN_STATES)
     return count > 0
 
 
@@ -73,8 +72,9 @@ class SweepOperator(BaseOperator):
         if routed:
             self.log.info("Objects that were unrouted belong to %s now", sorted(routed))
         heads = services.ledger.read_open_batches()
+        slow: list[tuple[BatchHead, timedelta]] = []
         settled = [
-            head.batch_id for head in heads if self._attend(context, pipelines.get(head.pipeline), head)
+            head.batch_id for head in heads if self._attend(context, pipelines.get(head.pipeline), head, slow)
         ]
         waiting = {
             name
@@ -84,35 +84,51 @@ class SweepOperator(BaseOperator):
         _wake(context, WAKE_ALIAS, waiting)
         result = {"settled": settled, "woken": sorted(waiting)}
         self.log.info("Swept: %s", result)
+        self._tell_of(context, slow)
         return result
 
-    def _attend(self, context: Context, pipeline: Pipeline | None, head: BatchHead) -> bool:
-        """See to an open batch; the answer is whether it was settled."""
+    def _attend(
+        self,
+        context: Context,
+        pipeline: Pipeline | None,
+        head: BatchHead,
+        slow: list[tuple[BatchHead, timedelta]],
+    ) -> bool:
+        """See to an open batch, and note in `slow` if it is; the answer is whether it was settled."""
+        services = get_services()
         if not _is_alive(context["ti"], head):
             return self._settle(pipeline, head)
         if pipeline is None:
             return False
         try:
-            self._tell_if_slow(context, head)
+            usual = find_slow(services.ledger, head) if head.slow_since is None else None
+            if usual is not None:
+                slow.append((head, usual))
             return self._end_if_over_time(pipeline, head)
         except Exception:
             self.log.exception("Batch %s cannot be looked at; the next sweep tries again", head.batch_id)
             return False
 
-    def _tell_if_slow(self, context: Context, head: BatchHead) -> None:
-        usual = find_slow(get_services().ledger, head) if head.slow_since is None else None
-        if usual is None or head.announced_at is None:
-            return
-        get_services().ledger.note_slow(head.batch_id)
-        facts: dict[str, JsonValue] = {
-            "batch_id": head.batch_id,
-            "pipeline": head.pipeline,
-            "run_id": head.run_id,
-            "since": format_time(head.announced_at),
-            "usual_seconds": usual.total_seconds(),
-        }
-        self.log.warning("A batch takes far longer than its pipeline's usual: %s", facts)
-        context["outlet_events"][SLOW_ALIAS].add(SLOW_BATCHES, extra=facts)
+    def _tell_of(self, context: Context, slow: list[tuple[BatchHead, timedelta]]) -> None:
+        """Tell of slow batches, once of each.
+
+        Last of all, and without an error: a task that fails loses its events, and its next try finds them told.
+        """
+        for head, usual in slow:
+            facts: dict[str, JsonValue] = {
+                "batch_id": head.batch_id,
+                "pipeline": head.pipeline,
+                "run_id": head.run_id,
+                "since": format_time(head.announced_at or head.opened_at),
+                "usual_seconds": usual.total_seconds(),
+            }
+            self.log.warning("A batch takes far longer than its pipeline's usual: %s", facts)
+            try:
+                get_services().ledger.note_slow(head.batch_id)
+            except Exception:
+                self.log.exception("That it is slow cannot be noted; the next sweep tells of it")
+            else:
+                context["outlet_events"][SLOW_ALIAS].add(SLOW_BATCHES, extra=facts)
 
     def _end_if_over_time(self, pipeline: Pipeline, head: BatchHead) -> bool:
         """Cancel a living run's step whose time is over: the trigger that should have done it may be gone.

@@ -21,12 +21,14 @@ from asgiref.sync import sync_to_async
 from sparkdrop.orchestration.routes import load_pipelines
 from sparkdrop.orchestration.services import Services, get_services
 
+LIVE_RUN_STATES = ["queued", "running"]
+"""The states of a run that is not over."""
+
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_SECONDS = 15.0
 _FIRST_PAUSE = timedelta(seconds=20)
 _LONGEST_PAUSE = timedelta(minutes=5)
-_LIVE_RUN_STATES = ["queued", "running"]
 
 CountRuns = Callable[..., int]
 """Counts the runs of a DAG: `RuntimeTaskInstance.get_dr_count`."""
@@ -90,11 +92,11 @@ def find_troubles(services: Services, count_runs: CountRuns) -> set[str]:
         f"batch {head.batch_id}"
         for head in services.ledger.read_open_batches()
         if (head.deadline and head.deadline <= now)
-        or not count_runs(head.dag_id, run_ids=[head.run_id], states=_LIVE_RUN_STATES)
+        or not count_runs(head.dag_id, run_ids=[head.run_id], states=LIVE_RUN_STATES)
     }
     for name, pipeline in load_pipelines(services.deployment).pipelines.items():
         if services.ledger.is_waiting(name, invoked_only=pipeline.arrival.mode == "none") and not count_runs(
-            name, states=_LIVE_RUN_STATES
+            name, states=LIVE_RUN_STATES
         ):
             found.add(f"pipeline {name}")
     return found
