@@ -1,6 +1,7 @@
 """The operators, each run as Airflow runs it but for the worker."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -210,6 +211,25 @@ def test_the_rest_of_a_schedules_run_is_taken_whatever_woke_the_next(services):
     put_upload(services, "flights/next_day.csv")
     with pytest.raises(AirflowSkipException):
         claim(make_context("asset_triggered__3", woken_with=woken_with), **NONE)
+
+
+def test_a_retry_waits_for_no_schedule(services, monkeypatch):
+    entry = put_upload(services, "planes/1.csv")
+    services.ledger.drop("flights", [entry])
+    retry = replace(entry, attempt=2, not_before=services.ledger.now() + timedelta(minutes=5))
+    services.ledger.record("planes_daily", [retry])
+    landed = put_upload(services, "planes/2.csv")
+    services.ledger.drop("flights", [landed])
+    services.ledger.record("planes_daily", [landed])
+    assert sweep()[0]["woken"] == []
+    later = services.ledger.now() + timedelta(minutes=6)
+    monkeypatch.setattr(services.ledger, "now", lambda: later)
+    assert sweep()[0]["woken"] == ["planes_daily"]
+    woken_with = ({"from_trigger": True},)
+    context = make_context("asset_triggered__1", dag_id="planes_daily", woken_with=woken_with)
+    (file,) = read_manifest(services, claim(context, name="planes_daily", **NONE))["files"]
+    assert file["key"] == "planes/1.csv", "what merely landed is the schedule's"
+    assert woken(context) == []
 
 
 def test_the_sweep_wakes_for_the_rest_of_a_schedules_run(services):
