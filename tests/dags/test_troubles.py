@@ -8,9 +8,10 @@ import boto3
 import pytest
 from airflow.sdk import AssetOrTimeSchedule
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from botocore.exceptions import ClientError
 
 from sparkdrop.aws.claims import claim_batch
-from sparkdrop.aws.emr import Emr, StepStatus
+from sparkdrop.aws.emr import Emr, StepEnd, StepStatus
 from sparkdrop.aws.pace import note_pace
 from sparkdrop.aws.records import CancelCause, RunKey
 from sparkdrop.core.batch import BatchLimits, make_batch_id
@@ -118,6 +119,31 @@ def test_the_sweep_tells_once_of_a_batch_that_takes_far_longer(services, head, m
     assert services.ledger.read_batch(head.batch_id).slow_since
     _, context = sweep("run1")
     assert context["outlet_events"][SLOW_ALIAS].asset_alias_events == []
+
+
+@pytest.mark.parametrize("live", [(), ("run1",)], ids=["dead run", "time over"])
+def test_that_emr_refuses_to_cancel_on_an_ending_cluster_is_one_line(
+    services, head, monkeypatch, capsys, live
+):
+    def refuse(*_):
+        raise ClientError(
+            {"Error": {"Code": "InvalidRequestException", "Message": "TERMINATING"}}, "CancelSteps"
+        )
+
+    monkeypatch.setattr(Emr, "read_step", lambda *_: StepStatus("RUNNING"))
+    monkeypatch.setattr(Emr, "read_step_end", lambda *_: StepEnd("RUNNING", None, None))
+    monkeypatch.setattr(Emr, "cancel_step", refuse)
+    move(services, monkeypatch, TIMEOUT + timedelta(minutes=1))
+    assert sweep(*live)[0]["settled"] == []
+    told = capsys.readouterr().out
+    assert told.count("TERMINATING") == 1
+    assert "Traceback" not in told
+
+
+def test_the_first_reason_of_a_cancellation_stays_whoever_read_the_batch_before_it(services, head):
+    services.ledger.note_cancellation(head, CancelCause.TIMEOUT)
+    services.ledger.note_cancellation(head, CancelCause.ABANDONED)
+    assert services.ledger.read_batch(head.batch_id).cancelled_for is CancelCause.TIMEOUT
 
 
 def slow_events(context):

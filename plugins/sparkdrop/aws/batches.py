@@ -1,6 +1,7 @@
 """The ledger's batches: how far each is, and what is known of its step."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -50,9 +51,17 @@ class Batches(Inbox):
 
     def note_cancellation(self, head: BatchHead, cause: CancelCause) -> None:
         """Write down, before it is cancelled, why a batch's step is; the first reason stays."""
-        if head.cancelled_for is None:
-            facts = {"cancelled_for": cause.value, "cancelled_at": format_time(self.now())}
-            self.update_head(head.batch_id, facts)
+        if head.cancelled_for is not None:
+            return
+        facts = {"cancelled_for": cause.value, "cancelled_at": format_time(self.now())}
+        # the head may be older than another's reason
+        update = self.table.build_update(
+            batch_key(head.batch_id),
+            facts,
+            condition="attribute_exists(pk) AND attribute_not_exists(cancelled_for)",
+        )
+        with suppress(self.table.client.exceptions.ConditionalCheckFailedException):
+            self.table.client.update_item(**update)
 
     def note_slow(self, batch_id: str) -> None:
         """Write down that a batch takes far longer than others do."""

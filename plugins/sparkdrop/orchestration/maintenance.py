@@ -105,6 +105,9 @@ class SweepOperator(BaseOperator):
             if usual is not None:
                 slow.append((head, usual))
             return self._end_if_over_time(pipeline, head)
+        except StepStillLiveError as error:
+            self.log.warning("%s", error)
+            return False
         except Exception:
             self.log.exception("Batch %s cannot be looked at; the next sweep tries again", head.batch_id)
             return False
@@ -112,7 +115,8 @@ class SweepOperator(BaseOperator):
     def _tell_of(self, context: Context, slow: list[tuple[BatchHead, timedelta]]) -> None:
         """Tell of slow batches, once of each.
 
-        Last of all, and without an error: a task that fails loses its events, and its next try finds them told.
+        Last of all, and without an error: a task that fails loses its events, and its next try would find
+        that they were told.
         """
         for head, usual in slow:
             facts: dict[str, JsonValue] = {
