@@ -161,6 +161,13 @@ def test_each_file_ends_as_the_report_says(batch):
     assert batch.output_is_there
 
 
+def test_a_batch_without_rows_names_no_output(batch):
+    batch.report((0, 0, "SUCCEEDED", None), (0, 2, "QUARANTINED", "no rows fit"), output=None)
+    batch.end("COMPLETED")
+    assert batch.settle().output is None
+    assert ["output" in item for item in batch.read()] == [False, False]
+
+
 def test_settling_again_changes_nothing(batch):
     batch.report((5, 1, "SUCCEEDED", None), (1, 0, "SUCCEEDED", None))
     batch.end("COMPLETED")

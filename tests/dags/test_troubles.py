@@ -136,6 +136,7 @@ def test_that_emr_refuses_to_cancel_on_an_ending_cluster_is_one_line(
     move(services, monkeypatch, TIMEOUT + timedelta(minutes=1))
     assert sweep(*live)[0]["settled"] == []
     told = capsys.readouterr().out
+    assert head.step_id in told
     assert told.count("TERMINATING") == 1
     assert "Traceback" not in told
 

@@ -83,7 +83,7 @@ def cancel_step(
         emr.cancel_step(head.job_flow_id, head.step_id)
     except ClientError as error:
         raise StepStillLiveError(
-            f"step {head.step_id} of job flow {head.job_flow_id} is not over, and cannot be cancelled: {error}"
+            f"step {head.step_id} of job flow {head.job_flow_id} lives and cannot be cancelled: {error}"
         ) from error
     finally:
         if owns_job_flow and head.cancelled_at and head.cancelled_at + GRACE <= ledger.now():

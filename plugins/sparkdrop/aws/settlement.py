@@ -18,7 +18,7 @@ from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.bisection import Failure, Fate, decide_fates, find_root
 from sparkdrop.core.deployment import Deployment
-from sparkdrop.core.emr_request import BatchPlaces, locate_batch
+from sparkdrop.core.emr_request import locate_batch
 from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.quantities import format_duration
@@ -149,17 +149,17 @@ class BatchSettler:
             return self.fail(pipeline, head, reason, is_files_fault=True)
         files = {upload_identity(file.upload_id): file for file in report.files} if report else None
         entries = self._ledger.read_batch_entries(head)
+        output = places.output if report is None or report.rows_out else None
         outcomes = [
-            UploadOutcome(entry, UploadState.SUCCEEDED, {"output": places.output})
+            UploadOutcome(entry, UploadState.SUCCEEDED, {"output": output})
             if files is None
-            else _follow_report(entry, files.get(upload_identity(entry.upload_id)), places)
+            else _follow_report(entry, files.get(upload_identity(entry.upload_id)), output, places.rejects)
             for entry in entries
         ]
         states = self._write(head, outcomes, BatchState.SUCCEEDED)
         if states:
             self._note_success(head, find_root(entries[0].group_id))
-        written = places.output if _has_output(outcomes, report) else None
-        return Settlement(states, output=written, report=report)
+        return Settlement(states, output=output, report=report)
 
     def _note_success(self, head: BatchHead, root: str | None) -> None:
         if root:
@@ -182,12 +182,6 @@ class BatchSettler:
         return Counter(outcome.state for outcome in moved)
 
 
-def _has_output(outcomes: Sequence[UploadOutcome], report: BatchReport | None) -> bool:
-    """Whether the batch wrote anything: a report tells, and without one every good batch has."""
-    has_rows = report is None or report.rows_out > 0
-    return has_rows and any(outcome.state is UploadState.SUCCEEDED for outcome in outcomes)
-
-
 def _build_outcome(fate: Fate, reason: str, log: str | None) -> UploadOutcome:
     told = (
         f"the file fails its batch by itself: {reason}" if fate.state is UploadState.QUARANTINED else reason
@@ -196,7 +190,9 @@ def _build_outcome(fate: Fate, reason: str, log: str | None) -> UploadOutcome:
     return UploadOutcome(fate.entry, fate.state, facts, fate.retry_at, fate.group_id, fate.uncounted)
 
 
-def _follow_report(entry: InboxEntry, file: FileReport | None, places: BatchPlaces) -> UploadOutcome:
+def _follow_report(
+    entry: InboxEntry, file: FileReport | None, output: str | None, rejects: str
+) -> UploadOutcome:
     if file is None:
         reason = "the job's report does not tell what became of this file"
         return UploadOutcome(entry, UploadState.FAILED, {"reason": reason})
@@ -205,7 +201,7 @@ def _follow_report(entry: InboxEntry, file: FileReport | None, places: BatchPlac
         "rows_out": file.rows_out,
         "rows_rejected": file.rows_rejected,
         "reason": file.reason,
-        "output": places.output if file.state is UploadState.SUCCEEDED else None,
-        "rejects": f"{places.rejects}/" if file.rows_rejected else None,
+        "output": output if file.state is UploadState.SUCCEEDED else None,
+        "rejects": f"{rejects}/" if file.rows_rejected else None,
     }
     return UploadOutcome(entry, file.state, facts)
