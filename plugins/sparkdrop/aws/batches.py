@@ -1,6 +1,6 @@
 """The ledger's batches: how far each is, and what is known of its step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -23,8 +23,11 @@ class Batches(Inbox):
 
     def read_open_batches(self) -> list[BatchHead]:
         """Read the batches that are not over, oldest first."""
-        ids = [marker["sk"] for page in self.table.query_pages("open") for marker in page]
-        heads = map(parse_head, self.table.batch_get([batch_key(batch_id) for batch_id in ids]))
+        return self.read_batches(marker["sk"] for page in self.table.query_pages("open") for marker in page)
+
+    def read_batches(self, batch_ids: Iterable[str]) -> list[BatchHead]:
+        """Read the heads of those of these batches that are on record, oldest first."""
+        heads = map(parse_head, self.table.batch_get([batch_key(batch_id) for batch_id in batch_ids]))
         return sorted(heads, key=lambda head: head.batch_id)
 
     def announce_step(

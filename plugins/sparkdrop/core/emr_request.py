@@ -76,7 +76,10 @@ def locate_batch(pipeline: Pipeline, deployment: Deployment, batch_id: str) -> B
 
 
 def step_name(pipeline_name: str, batch_id: str) -> str:
-    """Name a batch's step; the same for every retry, so that a step is found before a second one is made."""
+    """Name a batch's step; the same for every retry, so that a step is found before a second one is made.
+
+    Its cluster has the same name, whose last word is read back (`sparkdrop.aws.emr`).
+    """
     return f"{NAME_PREFIX}{pipeline_name} {batch_id}"
 
 

@@ -25,7 +25,7 @@ from pydantic import JsonValue  # noqa: TC002 - as everywhere here
 
 from sparkdrop.aws.emr import Emr
 from sparkdrop.aws.intake import route_again
-from sparkdrop.aws.items import BatchState, format_time
+from sparkdrop.aws.items import format_time
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.overtime import enforce_timeout, locate_step
 from sparkdrop.aws.pace import find_slow
@@ -43,7 +43,6 @@ _UNROUTED_A_SWEEP = 10_000
 _LEFT_TO_ITS_RUN = timedelta(minutes=5)
 """How long after its step was cancelled a batch is left to its run, which is told of it too."""
 
-_OVER = {BatchState.SUCCEEDED, BatchState.FAILED, BatchState.EMPTY}
 _EVENTS_ARE_LATE_AFTER = timedelta(minutes=15)
 """S3's events come within seconds; an object of this age without a row has lost its event."""
 
@@ -142,7 +141,7 @@ class SweepOperator(BaseOperator):
         services = get_services()
         enforce_timeout(
             services.ledger,
-            services.make_emr(),
+            services.emr,
             head,
             pipeline.job.timeout,
             owns_job_flow=pipeline.compute.reuse == "never",
@@ -162,7 +161,7 @@ class SweepOperator(BaseOperator):
             return False
         services = get_services()
         try:
-            settlement = services.settler.settle(pipeline, head, services.make_emr())
+            settlement = services.settler.settle(pipeline, head, services.emr)
         except StepStillLiveError as error:
             self.log.warning("%s", error)
             return False
@@ -184,7 +183,7 @@ class ReapOperator(BaseOperator):
         record has an age to reach first: the ledger may be away, and we not know better.
         """
         services = get_services()
-        emr = services.make_emr()
+        emr = services.emr
         reaped: list[str] = []
         for job_flow in emr.list_job_flows():
             head = services.ledger.read_batch(job_flow.batch_id)
@@ -192,10 +191,10 @@ class ReapOperator(BaseOperator):
                 age = services.ledger.now() - job_flow.created_at
                 is_useless = age > services.deployment.reap_after
             else:
-                is_useless = head.state in _OVER or not _is_alive(context["ti"], head)
+                is_useless = head.state.is_over or not _is_alive(context["ti"], head)
             if is_useless:
                 self.log.warning("Job flow %s has no living run: terminating", job_flow.job_flow_id)
-                if head and head.state not in _OVER:
+                if head and not head.state.is_over:
                     self._note_end(services.ledger, emr, head)
                 emr.terminate(job_flow.job_flow_id)
                 reaped.append(job_flow.job_flow_id)
