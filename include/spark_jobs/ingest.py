@@ -15,7 +15,8 @@ What holds whatever happens:
 * Output and rejects show up as a whole, by completed multipart uploads, and a retry replaces them.
 * Whatever this program waits for has an end.
 
-Errors: ``Unreadable`` (one file, quarantines it) and ``IngestError`` (the job, exit code 1).
+Errors: ``Unreadable`` (one file, quarantines it) and ``IngestError`` (the job, exit code 1). A job that fails
+leaves ``failure.json`` beside its manifest: the reason, and what is to blame.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from ingest_parts.agreement import agree
 from ingest_parts.columns import ddl_of
 from ingest_parts.committing import abort_leftovers, complete
 from ingest_parts.declared import parse_schema
-from ingest_parts.faults import IngestError, first_line
+from ingest_parts.faults import IngestError, fault_of, first_line
 from ingest_parts.gathering import gather
 from ingest_parts.inspection import look_at
 from ingest_parts.manifest import Manifest, load_manifest
@@ -59,12 +60,13 @@ def main(arguments: Sequence[str] | None = None, spark: SparkSession | None = No
     try:
         run(session, manifest_uri)
     except IngestError as error:
-        sentence = str(error)
-    except (PySparkException, Py4JError) as error:
+        sentence, fault = str(error), error.fault
+    except Exception as error:  # noqa: BLE001  whatever it is, the batch's end tells of it
         traceback.print_exc()
-        sentence = f"Spark could not finish the batch of {manifest_uri}: {first_line(error)}"
+        sentence, fault = _describe(error, manifest_uri), fault_of(error)
     else:
         return 0
+    note_failure(open_store(None), manifest_uri, sentence, fault)
     fail(session, sentence, stop=spark is None)
     return 1
 
@@ -124,6 +126,25 @@ def commit(spark: SparkContext, store: Store, manifest: Manifest, result: Result
 
 def _succeeded(result: Result) -> set[str]:
     return {source.upload_id for source in result.sources if not source.reason}
+
+
+def _describe(error: Exception, manifest_uri: str) -> str:
+    if isinstance(error, (PySparkException, Py4JError)):
+        return f"Spark could not finish the batch of {manifest_uri}: {first_line(error)}"
+    return f"The program breaks at the batch of {manifest_uri}: {type(error).__name__}: {first_line(error)}"
+
+
+def note_failure(store: Store, manifest_uri: str, sentence: str, fault: str | None) -> None:
+    """Leave the reason, and what is to blame, for whoever settles the batch; without it they read the log.
+
+    Beside the manifest, and so beside the report: a manifest that cannot be read names no place.
+    """
+    failure = {"version": 1, "reason": sentence, "fault": fault}
+    uri = f"{manifest_uri.rpartition('/')[0]}/failure.json"
+    try:
+        store.write_bytes(uri, json.dumps(failure, ensure_ascii=False).encode())
+    except (IngestError, OSError) as error:
+        progress(f"the failure is not noted: {error}")
 
 
 def fail(session: SparkSession, sentence: str, *, stop: bool) -> None:

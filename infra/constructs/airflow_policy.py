@@ -30,7 +30,7 @@ _LIST = "s3:ListBucket"
 # Where sparkdrop.core.emr_request puts things.
 _PROGRAMS = "programs/*"
 _MANIFESTS = "batches/*/manifest.json"
-_REPORTS = "batches/*/report.json"
+_REPORTS = ("batches/*/report.json", "batches/*/failure.json")
 _STEP_LOGS = "emr/*"
 
 
@@ -109,7 +109,7 @@ class AirflowPolicy(Construct):
             ),
             (buckets.artifacts, _PROGRAMS, "A program's folder is its hash"),
             (buckets.artifacts, _MANIFESTS, "A batch's folder is its id"),
-            (buckets.artifacts, _REPORTS, "A batch's folder is its id"),
+            *((buckets.artifacts, key, "A batch's folder is its id") for key in _REPORTS),
             (buckets.logs, _STEP_LOGS, "A log's folder is the cluster's id"),
         ]
         for bucket, pattern, reason in objects:
@@ -141,7 +141,7 @@ def _allow_own_objects(buckets: DataBuckets) -> list[iam.PolicyStatement]:
             actions=["s3:GetObject"],
             resources=[
                 programs,
-                buckets.artifacts.arn_for_objects(_REPORTS),
+                *(buckets.artifacts.arn_for_objects(key) for key in _REPORTS),
                 buckets.logs.arn_for_objects(_STEP_LOGS),
             ],
         ),

@@ -24,7 +24,8 @@ _LIST = "s3:ListBucket"
 # Where sparkdrop.core.emr_request, and whoever packs dependencies, put things.
 _READ_ARTIFACTS = ("programs/*", "dependencies/*", "batches/*/manifest.json")
 _LISTED_ARTIFACTS = ("programs/*", "dependencies/*", "batches/*")
-_REPORTS = "batches/*/report.json"
+# A job that ends leaves one of the two.
+_REPORTS = ("batches/*/report.json", "batches/*/failure.json")
 
 _WRITE = (
     "s3:AbortMultipartUpload",
@@ -89,7 +90,7 @@ class SparkDataPolicy(Construct):
             (buckets.artifacts, "programs/*", "A program's folder is its hash"),
             (buckets.artifacts, "dependencies/*", "An archive's name holds its hash"),
             (buckets.artifacts, "batches/*/manifest.json", "A batch's folder is its id"),
-            (buckets.artifacts, _REPORTS, "A batch's folder is its id"),
+            *((buckets.artifacts, key, "A batch's folder is its id") for key in _REPORTS),
         ]
         for bucket, pattern, reason in objects:
             acknowledge_objects(self.policy, bucket, pattern, reason)
@@ -116,7 +117,9 @@ def _allow_artifacts(artifacts: s3.IBucket) -> list[iam.PolicyStatement]:
         iam.PolicyStatement(
             actions=["s3:GetObject"], resources=[artifacts.arn_for_objects(key) for key in _READ_ARTIFACTS]
         ),
-        iam.PolicyStatement(actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(_REPORTS)]),
+        iam.PolicyStatement(
+            actions=["s3:PutObject"], resources=[artifacts.arn_for_objects(key) for key in _REPORTS]
+        ),
     ]
 
 

@@ -9,12 +9,13 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
+from moto.s3.models import s3_backends
 from pydantic import ValidationError
 
 from sparkdrop.aws.claims import claim_batch
 from sparkdrop.aws.emr import Emr
 from sparkdrop.aws.intake import select_again
-from sparkdrop.aws.items import BatchState, batch_key
+from sparkdrop.aws.items import BatchState, batch_key, inbox_partitions
 from sparkdrop.aws.settlement import BatchSettler
 from sparkdrop.core.emr_request import build_job_flow, build_step, locate_batch
 from sparkdrop.core.errors import StepStillLiveError
@@ -114,6 +115,10 @@ class Batch:
         body |= {"bytes_in": 1, "seconds": 1.5, "files": told, **totals, **changes}
         self.write(self.places.report, json.dumps(body).encode())
 
+    def note_failure(self, fault, reason="the job says why", version=1):
+        body = {"version": version, "reason": reason, "fault": fault}
+        self.write(self.places.failure, json.dumps(body).encode())
+
     def end(self, state):
         cluster = emr_backends[DEFAULT_ACCOUNT_ID][REGION].clusters[self.job_flow_id]
         (step,) = (step for step in cluster.steps if step.id == self.step_id)
@@ -129,6 +134,11 @@ class Batch:
     @property
     def output_is_there(self):
         return self.storage.read_text(self.places.output + "/part-0") is not None
+
+
+def inbox_of(batch):
+    pages = (page for part in inbox_partitions("flights") for page in batch.ledger.table.query_pages(part))
+    return [item for page in pages for item in page]
 
 
 def read_head(batch):
@@ -149,6 +159,13 @@ def test_each_file_ends_as_the_report_says(batch):
     assert batch.ledger.read_open_batches() == []
     assert batch.ledger.read_batch(batch.head.batch_id).state is BatchState.SUCCEEDED
     assert batch.output_is_there
+
+
+def test_a_batch_without_rows_names_no_output(batch):
+    batch.report((0, 0, "SUCCEEDED", None), (0, 2, "QUARANTINED", "no rows fit"), output=None)
+    batch.end("COMPLETED")
+    assert batch.settle().output is None
+    assert ["output" in item for item in batch.read()] == [False, False]
 
 
 def test_settling_again_changes_nothing(batch):
@@ -201,6 +218,57 @@ def test_a_failed_step_gives_its_uploads_back_with_the_drivers_last_words(batch,
     assert not batch.ledger.is_waiting("flights")
     clock.at += batch.pipeline.retries.delay
     assert [entry.attempt for entry in batch.ledger.read_inbox("flights", 9)] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "is_suspect"),
+    [
+        ("files", "a file's bytes lie", True),
+        ("files", "S3 does not let us use s3://u/a.csv: the class knows better than this text", True),
+        ("store", "Could not reach it", False),
+        ("configuration", "no such column", False),
+        (None, "Spark could not finish the batch: it ran out of memory", True),
+        (None, "java.net.UnknownHostException: s3.amazonaws.com", False),
+    ],
+)
+def test_what_a_job_says_of_its_failure_goes_before_its_log(batch, fault, reason, is_suspect):
+    log = f"s3://sd-logs/emr/{batch.job_flow_id}/steps/{batch.step_id}/stderr.gz"
+    batch.write(log, gzip.compress(STDERR))
+    batch.note_failure(fault, reason)
+    batch.end("FAILED")
+    assert batch.settle().reason == reason
+    assert {item["reason"] for item in batch.read()} == {reason}
+    assert all(("group_id" in item) is is_suspect for item in inbox_of(batch))
+    assert read_head(batch)["log_excerpt"].endswith("ValueError: no such column: carrier")
+
+
+def test_an_outage_of_the_store_is_no_files_fault_though_the_log_has_not_come(batch):
+    batch.pipeline = make_pipeline(retries={"attempts": 1})
+    batch.note_failure("store")
+    batch.end("FAILED")
+    assert batch.settle().states == {"FAILED": 2}, "no halves"
+
+
+@pytest.mark.parametrize("failure", [("store", "x", 2), ("moon", "x"), ("store", ""), ("store", None)])
+def test_a_failure_that_cannot_be_understood_is_as_none(batch, failure):
+    batch.note_failure(*failure)
+    batch.end("FAILED")
+    assert "EMR gives no reason" in batch.settle().reason
+
+
+def test_the_failure_of_an_earlier_claim_of_the_batch_is_not_believed(batch):
+    batch.note_failure("store")
+    batch.storage.write_manifest(batch.places.manifest, {})
+    keys = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets["sd-artifacts"].keys
+    keys[batch.places.failure.removeprefix("s3://sd-artifacts/")].last_modified -= timedelta(minutes=1)
+    batch.end("FAILED")
+    assert "EMR gives no reason" in batch.settle().reason
+
+
+def test_a_step_that_was_cancelled_has_no_failure_of_its_own(batch):
+    batch.note_failure("store")
+    batch.end("CANCELLED")
+    assert batch.settle().reason.startswith("the step was cancelled")
 
 
 def test_after_the_last_attempt_an_upload_has_failed(batch, monkeypatch):

@@ -9,6 +9,7 @@ from airflow.sdk import Asset, AssetOrTimeSchedule
 from sparkdrop.configs import load_configs
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.orchestration.dag_factory import build_dags
+from sparkdrop.orchestration.maintenance import build_maintenance_dags
 from sparkdrop.orchestration.services import get_deployment
 
 from .conftest import ROOT, make_pipeline
@@ -124,6 +125,13 @@ def test_a_schedule_waits_before_it_claims(deployment):
     }
     assert isinstance(dag.schedule, AssetOrTimeSchedule)
     assert dag.get_task("wait_for_keys").soft_fail
+
+
+def test_the_reaper_comes_after_the_sweep_however_that_ended(deployment):
+    maintenance, _ = build_maintenance_dags(deployment)
+    assert edges(maintenance) == {"sweep": ["attended", "reap"], "reap": ["attended"], "attended": []}
+    rules = {task.task_id: task.trigger_rule for task in maintenance.tasks}
+    assert rules == {"sweep": "all_success", "reap": "all_done", "attended": "all_success"}
 
 
 def test_a_sensor_looks_in_a_dag_of_its_own_and_wakes_the_other(deployment):

@@ -1,6 +1,7 @@
 """The operators, each run as Airflow runs it but for the worker."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -11,10 +12,10 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 
 from sparkdrop.aws.claims import claim_batch
-from sparkdrop.aws.emr import Emr
+from sparkdrop.aws.emr import Emr, StepStatus
 from sparkdrop.aws.invocation_view import read_invocation
 from sparkdrop.aws.items import BatchState
-from sparkdrop.aws.records import RunKey
+from sparkdrop.aws.records import CancelCause, RunKey
 from sparkdrop.aws.storage import split_uri
 from sparkdrop.core.batch import BatchLimits, make_batch_id
 from sparkdrop.core.emr_request import locate_batch
@@ -210,6 +211,25 @@ def test_the_rest_of_a_schedules_run_is_taken_whatever_woke_the_next(services):
     put_upload(services, "flights/next_day.csv")
     with pytest.raises(AirflowSkipException):
         claim(make_context("asset_triggered__3", woken_with=woken_with), **NONE)
+
+
+def test_a_retry_waits_for_no_schedule(services, monkeypatch):
+    entry = put_upload(services, "planes/1.csv")
+    services.ledger.drop("flights", [entry])
+    retry = replace(entry, attempt=2, not_before=services.ledger.now() + timedelta(minutes=5))
+    services.ledger.record("planes_daily", [retry])
+    landed = put_upload(services, "planes/2.csv")
+    services.ledger.drop("flights", [landed])
+    services.ledger.record("planes_daily", [landed])
+    assert sweep()[0]["woken"] == []
+    later = services.ledger.now() + timedelta(minutes=6)
+    monkeypatch.setattr(services.ledger, "now", lambda: later)
+    assert sweep()[0]["woken"] == ["planes_daily"]
+    woken_with = ({"from_trigger": True},)
+    context = make_context("asset_triggered__1", dag_id="planes_daily", woken_with=woken_with)
+    (file,) = read_manifest(services, claim(context, name="planes_daily", **NONE))["files"]
+    assert file["key"] == "planes/1.csv", "what merely landed is the schedule's"
+    assert woken(context) == []
 
 
 def test_the_sweep_wakes_for_the_rest_of_a_schedules_run(services):
@@ -458,6 +478,17 @@ def test_the_reaper_ends_job_flows_without_a_living_run(claimed, emr):
     assert reap() == [job_flow_id], "at once, however young it is"
     state = emr.describe_cluster(ClusterId=job_flow_id)["Cluster"]["Status"]["State"]
     assert state in {"TERMINATING", "TERMINATED"}
+
+
+@pytest.mark.parametrize(("is_live", "cause"), [(True, CancelCause.ABANDONED), (False, None)])
+def test_the_reaper_writes_down_why_a_step_goes_with_its_cluster(
+    services, claimed, monkeypatch, is_live, cause
+):
+    job_flow_id = create(claimed)
+    add_step(claimed, job_flow_id)
+    monkeypatch.setattr(Emr, "read_step", lambda *_: StepStatus("RUNNING" if is_live else "FAILED"))
+    assert ReapOperator(task_id="reap").execute(make_context()) == [job_flow_id]
+    assert services.ledger.read_batch(claimed["batch_id"]).cancelled_for is cause
 
 
 def test_the_reconciliation_wakes_only_those_that_events_wake(services, monkeypatch):

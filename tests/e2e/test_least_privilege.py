@@ -152,7 +152,7 @@ def calls(system: System, demo: ApiUser) -> list[dict[str, Any]]:
     assert upload["state"] == "SUCCEEDED", upload
 
     def read() -> list[dict[str, Any]] | None:
-        # the cluster's end comes after the upload's, and so does the sweep that looks for forgotten ones
+        # the cluster's end comes after the upload's, and so does the look for forgotten ones
         trail = system.read_trail()
         airflow = [call for call in trail if call["access_key_id"] == AIRFLOW_KEY_ID]
         ended = any(
@@ -162,7 +162,7 @@ def calls(system: System, demo: ApiUser) -> list[dict[str, Any]]:
         )
         return trail if ended and any(call["operation"] == "ListClusters" for call in airflow) else None
 
-    return wait_for("end of the cluster, and a sweep", read)
+    return wait_for("end of the cluster, and a look for others", read)
 
 
 def use_other_calls(demo: ApiUser) -> None:

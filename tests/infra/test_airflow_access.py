@@ -65,6 +65,7 @@ ALLOWED = [
     Call("a program is looked for", "s3:GetObject", "{artifacts}/programs/0a1b/ingest.py"),
     Call("a manifest is written", "s3:PutObject", "{artifacts}/batches/B1/manifest.json"),
     Call("a report is read", "s3:GetObject", "{artifacts}/batches/B1/report.json"),
+    Call("why a job failed is read", "s3:GetObject", "{artifacts}/batches/B1/failure.json"),
     Call("a report is not there yet", "s3:ListBucket", "{artifacts}"),
     Call("a failed batch's output is listed", "s3:ListBucket", "{curated}"),
     Call(
@@ -130,6 +131,7 @@ REFUSED = [
     Call("results are for their readers", "s3:GetObject", "{curated}/flights/batch=B1/part-0.parquet"),
     Call("results are Spark's to write", "s3:PutObject", "{curated}/flights/batch=B1/part-0.parquet"),
     Call("a report is Spark's to write", "s3:PutObject", "{artifacts}/batches/B1/report.json"),
+    Call("why it failed is Spark's to write", "s3:PutObject", "{artifacts}/batches/B1/failure.json"),
     Call("programs are kept: a running step reads them", "s3:DeleteObject", "{artifacts}/programs/0a1b/a.py"),
     Call("the API's catalogue is published by a person", "s3:PutObject", "{artifacts}/pipelines.json"),
     Call("access logs are an auditor's", "s3:GetObject", "{logs}/s3-access/uploads/2026-01-01"),

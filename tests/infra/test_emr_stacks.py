@@ -80,6 +80,7 @@ DATA = {
     *(grant("GetObject", "<Artifacts>/programs/*") | grant("GetObject", "<Artifacts>/dependencies/*")),
     *grant("GetObject", "<Artifacts>/batches/*/manifest.json"),
     *grant("PutObject", "<Artifacts>/batches/*/report.json"),
+    *grant("PutObject", "<Artifacts>/batches/*/failure.json"),
     *grant("ListBucket ListBucketMultipartUploads", "<Curated>"),
     *grant(WRITE, "<Curated>/*"),
 }

@@ -2,11 +2,14 @@
 
 import gzip
 import hashlib
+import json
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from ingest_parts import gathering, planning
+from ingest_parts.faults import IngestError, SettingsError, StoreError, fault_of, first_line
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from .conftest import Drop, Outcome
@@ -206,10 +209,78 @@ def test_an_error_of_the_job_is_one_plain_last_line(
     drop.put("a.csv", GOOD)
     outcome = drop.run(**changes)
     assert (outcome.code, outcome.report) == (1, {})
-    assert sentence in capsys.readouterr().err.splitlines()[-1]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert sentence in last
+    assert failure_of(drop) == (last, "configuration")
 
 
 def test_a_manifest_that_is_not_there(drop: Drop, capsys: pytest.CaptureFixture[str]) -> None:
     uri = f"file://{drop.folder}/none.json"
     assert drop.module.main(["--manifest", uri], drop.spark) == 1
-    assert f"{uri} is not there." in capsys.readouterr().err.splitlines()[-1]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"{uri} is not there." in last
+    assert failure_of(drop) == (last, "store")
+
+
+class BrokenError(Exception):
+    """No error of ours, and none of Spark's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (IngestError("what now"), "files"), (StoreError("what now"), "store"),
+        (SettingsError("what now"), "configuration"), (BrokenError("what now"), None),
+    ],
+)  # fmt: skip
+def test_a_job_that_fails_says_why_and_what_is_to_blame(
+    drop: Drop,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    fault: str | None,
+) -> None:
+    def run(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(drop.module, "run", run)
+    uri = f"file://{drop.folder}/manifest.json"
+    assert drop.module.main(["--manifest", uri], drop.spark) == 1
+    reason = "what now" if fault else f"The program breaks at the batch of {uri}: BrokenError: what now"
+    assert failure_of(drop) == (reason, fault)
+    assert capsys.readouterr().err.splitlines()[-1] == reason
+
+
+def test_the_blame_comes_out_of_a_task_too(drop: Drop) -> None:
+    def work(kind: str) -> None:
+        from ingest_parts import faults
+
+        try:
+            Path("/nowhere").read_bytes()
+        except OSError as error:
+            if kind:
+                raise getattr(faults, kind)("all of it") from error
+            raise
+
+    for kind, fault in (("StoreError", "store"), ("IngestError", "files"), ("", None)):
+        with pytest.raises(Py4JJavaError) as raised:
+            drop.spark.sparkContext.parallelize([kind], 1).map(work).collect()
+        told = "all of it" if kind else "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere'"
+        assert (first_line(raised.value), fault_of(raised.value)) == (told, fault)
+
+
+def test_a_failure_that_cannot_be_noted_is_said_all_the_same(
+    drop: Drop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (drop.folder / "file").write_text("no folder")
+    uri = f"file://{drop.folder}/file/none.json"
+    assert drop.module.main(["--manifest", uri], drop.spark) == 1
+    told = capsys.readouterr()
+    assert f"{uri} is not there." in told.err.splitlines()[-1]
+    assert "the failure is not noted" in told.out
+
+
+def failure_of(drop: Drop) -> tuple[str, str | None]:
+    failure = json.loads((drop.folder / "failure.json").read_text())
+    assert failure.pop("version") == 1
+    return failure["reason"], failure["fault"]

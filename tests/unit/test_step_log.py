@@ -100,17 +100,89 @@ def test_what_yarn_says_of_a_driver_that_starts_is_no_reason():
     assert tail_reason(LAUNCHED) is None
 
 
+URL = '"https://sd-curated.s3.eu-central-1.amazonaws.com/flights/a.parquet"'
+BATCH = "s3://sd-artifacts/batches/01JAB/manifest.json"
+LOST_TASK = (
+    "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, "
+    "most recent failure: Lost task 0.3 in stage 0.0 (TID 3) (ip-10-0-0-1 executor 2): "
+)
+STORES = [
+    f"Could not connect to the endpoint URL: {URL}",
+    f"Connect timeout on endpoint URL: {URL}",
+    f"Read timeout on endpoint URL: {URL}",
+    f"Connection was closed before we received a valid response from endpoint URL: {URL}.",
+    "Unable to locate credentials",
+    "Error when retrieving credentials from iam-role: Credential refresh failed",
+    "An error occurred while reading from response stream: ('Connection broken', IncompleteRead(3))",
+    "An error occurred (SlowDown) when calling the PutObject operation (reached max retries: 7): Slow down.",
+    "An error occurred (503) when calling the HeadObject operation: Service Unavailable",
+    "An error occurred (AccessDenied) when calling the PutObject operation: Access Denied",
+    "An error occurred (KMS.DisabledException) when calling the GetObject operation: it is disabled",
+]
+FINISHED = "org.apache.spark.SparkException: Application application_1_0001 finished with failed status"
+EXPIRED = (
+    "com.amazonaws.services.s3.model.AmazonS3Exception: The provided token has expired. (Service: "
+    "Amazon S3; Status Code: 400; Error Code: ExpiredToken; Request ID: 1)"
+)
+FORBIDDEN = (
+    "software.amazon.awssdk.services.s3.model.S3Exception: User: arn:aws:sts::1:assumed-role/r/i is not "
+    'authorized to perform: s3:PutObject on "arn:aws:s3:::c/a" (Service: S3, Status Code: 403)'
+)
+NAMES = [
+    "s3://sd-uploads/flights/ThrottlePosition/1.csv",
+    "SlowDown/Rate exceeded/Status Code: 503.csv",
+    "AccessDenied (Service: S3, Status Code: 503).csv",
+    "Connection reset by peer.csv",
+    "ImportError: 1.csv",
+    "S3 does not let us use s3://this.csv",
+]
+
+
 @pytest.mark.parametrize(
     ("reason", "is_suspect"),
     [
         (UNREADABLE_SENTENCES, True),
         (ODD_ROW, True),
         ("Out of memory.", True),
+        ("5 rows were to be written to s3://c/SlowDown/a.parquet, but its bytes hold 4.", True),
+        (f'Exception in thread "main" {FINISHED}', True),
+        (f"{LOST_TASK}ExecutorLostFailure (executor 2 exited) Reason: OutOfMemory", True),
+        ("botocore.exceptions.ClientError: An error occurred (NoSuchKey) when calling the GetObject", True),
         ("Please reduce your request rate (Service: S3, Status Code: 503, Error Code: SlowDown)", False),
-        ("botocore.exceptions.ClientError: An error occurred (AccessDenied) when calling PutObject", False),
+        (EXPIRED, False),
+        (FORBIDDEN, False),
+        ("org.apache.hadoop.fs.s3a.AWSClientIOException: open s3a://b/k: it breaks", False),
+        ("java.net.UnknownHostException: sd-uploads.s3.eu-central-1.amazonaws.com", False),
+        ("java.io.IOException: Connection reset by peer", False),
         ("ModuleNotFoundError: No module named 'pyarrow'", False),
         ("Error: Failed to load class org.acme.Job.", False),
+        ("python3: can't open file '/tmp/ingest.py': [Errno 2] No such file or directory", False),
+        (
+            f"{LOST_TASK}ExecutorLostFailure (executor 2 exited) Reason: Container released on a *lost* node",
+            False,
+        ),
+        ("S3 breaks off at byte 7 of s3://sd-uploads/flights/1.csv: reset", False),
+        (f"Spark could not finish the batch of {BATCH}: S3 does not let us use s3://c/a: no", False),
+        ("output.partition_by names year, but the columns are id, name.", False),
+        ("input.schema: column a is INTERVAL, which no file can hold.", False),
+        (f"The manifest {BATCH} is not usable: KeyError at 'input'.", False),
     ],
 )
 def test_the_files_are_suspect_unless_another_is_named(reason, is_suspect):
     assert may_be_the_files(reason) is is_suspect
+
+
+@pytest.mark.parametrize("message", STORES)
+def test_what_boto3_says_of_a_bad_moment_is_not_the_files_fault(message):
+    assert not may_be_the_files(message)
+    assert not may_be_the_files(f"ValueError: odd\nbotocore.exceptions.SomeError: {message}")
+    assert not may_be_the_files(
+        f"S3 does not let us use s3://sd-curated/flights/batch=1/a.parquet: {message}"
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_files_name_excuses_no_file(name):
+    assert may_be_the_files(f"ValueError: {name!r}: row 1 is odd")
+    assert may_be_the_files(f"ValueError: cannot read {name}: row 1 is odd")
+    assert may_be_the_files(f"org.apache.spark.SparkException: Encountered error while reading file {name}.")

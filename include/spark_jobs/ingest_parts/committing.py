@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest_parts.faults import IngestError
+from ingest_parts.faults import StoreError
 from ingest_parts.s3_errors import ERRORS, code_of
 from ingest_parts.store import PENDING_SUFFIX, THREADS, as_folder, split_uri, translated
 
@@ -196,7 +196,7 @@ def complete(store: Store, pendings: Iterable[Pending]) -> None:
     """Make all of them visible.
 
     Raises:
-        IngestError: one cannot be completed; others may be visible by then.
+        StoreError: one cannot be completed; others may be visible by then.
     """
     _in_threads(lambda one: _complete(store, one), pendings)
 
@@ -248,7 +248,7 @@ def _complete(store: Store, one: Pending) -> None:
         )
     except ERRORS as error:
         if not _is_there(store, one):
-            raise IngestError(f"{one.uri} cannot be completed: {error}") from error
+            raise StoreError(f"{one.uri} cannot be completed: {error}") from error
 
 
 def _is_there(store: Store, one: Pending) -> bool:
@@ -267,7 +267,7 @@ def _rename(draft: Path, target: Path, one: Pending) -> None:
     except FileNotFoundError as error:
         found = target.stat() if target.exists() else None
         if found is None or (found.st_size, _mark(found)) != (one.bytes, one.token):
-            raise IngestError(f"{one.uri} cannot be completed: what was written is gone.") from error
+            raise StoreError(f"{one.uri} cannot be completed: what was written is gone.") from error
 
 
 def _mark(found: os.stat_result) -> str:
@@ -284,4 +284,4 @@ def _abort(store: Store, one: Pending) -> None:
         store.s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=one.upload_id)
     except ERRORS as error:
         if code_of(error) != "NoSuchUpload":
-            raise IngestError(f"The upload to {one.uri} cannot be ended: {error}") from error
+            raise StoreError(f"The upload to {one.uri} cannot be ended: {error}") from error

@@ -10,7 +10,7 @@ from pyspark.sql import types as sql
 
 from ingest_parts.casting import Target
 from ingest_parts.columns import RESERVED, Field, key_of, sql_of
-from ingest_parts.faults import IngestError, first_line
+from ingest_parts.faults import SettingsError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,15 +28,16 @@ def parse_schema(ddl: str) -> tuple[Field, ...]:
     """The columns that the pipeline declares.
 
     Raises:
-        IngestError: it is not Spark DDL, has a type that files do not hold, or a name that this program adds.
+        SettingsError: it is not Spark DDL, has a type that files do not hold, or a name that this program
+            adds.
     """
     try:
         schema: Any = sql.StructType.fromDDL(ddl)
     except PySparkException as error:
-        raise IngestError(f"input.schema is not Spark DDL: {first_line(error)}") from error
+        raise SettingsError(f"input.schema is not Spark DDL: {first_line(error)}") from error
     taken = sorted(name for name in schema.names if key_of(name) in RESERVED)
     if taken:
-        raise IngestError(
+        raise SettingsError(
             f"input.schema names {', '.join(taken)}, which this program adds itself; rename the column."
         )
     return tuple(_field(item) for item in schema)
@@ -62,7 +63,7 @@ def _arrow(kind: Any, name: str) -> pa.DataType:  # noqa: ANN401
         return pa.map_(_arrow(kind.keyType, name), value)
     if isinstance(kind, sql.StructType):
         return pa.struct([pa.field(item.name, _arrow(item.dataType, name), item.nullable) for item in kind])
-    raise IngestError(
+    raise SettingsError(
         f"input.schema: column {name} is {kind.simpleString().upper()}, which no file can hold."
     )
 
@@ -71,20 +72,20 @@ def check_partitions(partition_by: Sequence[str], fields: Sequence[Field]) -> No
     """Refuse partition columns that the rows do not have, or whose values cannot name a folder.
 
     Raises:
-        IngestError: with the name.
+        SettingsError: with the name.
     """
     known = {field.key: field for field in fields}
     unknown = [name for name in partition_by if key_of(name) not in known and key_of(name) not in RESERVED]
     if unknown:
         names = ", ".join(field.name for field in fields)
-        raise IngestError(f"output.partition_by names {', '.join(unknown)}, but the columns are {names}.")
+        raise SettingsError(f"output.partition_by names {', '.join(unknown)}, but the columns are {names}.")
     nested = [
         name
         for name in partition_by
         if key_of(name) in known and _names_no_folder(known[key_of(name)].target.arrow)
     ]
     if nested:
-        raise IngestError(
+        raise SettingsError(
             f"output.partition_by names {', '.join(nested)}: an array, map, struct or BINARY names no folder."
         )
 

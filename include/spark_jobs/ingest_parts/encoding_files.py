@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest_parts.encoding_text import csv_values, json_values, normalized
-from ingest_parts.faults import IngestError
+from ingest_parts.faults import IngestError, SettingsError
 from ingest_parts.record_counts import count_records
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def open_file(data_format: str, sink: Sink, schema: Table, columns: Sequence[str
     """Begin a file of the format.
 
     Raises:
-        IngestError: the format cannot hold the columns.
+        SettingsError: the format cannot hold the columns.
     """
     if data_format == "parquet":
         return ParquetFile(sink, schema, columns)
@@ -188,7 +188,7 @@ class CsvLines:
 
     def __init__(self, columns: Sequence[str]) -> None:
         if len(columns) == 1:
-            raise IngestError(
+            raise SettingsError(
                 f"A CSV file of the one column {columns[0]} cannot tell a null from a blank line; "
                 "name fewer columns in output.partition_by."
             )

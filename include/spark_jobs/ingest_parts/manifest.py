@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest_parts.dialect import Dialect, Rules, parse_dialect, parse_rules
-from ingest_parts.faults import IngestError, Unreadable, first_line
+from ingest_parts.faults import SettingsError, Unreadable, first_line
 
 if TYPE_CHECKING:
     from ingest_parts.store import Store
@@ -69,22 +69,24 @@ def load_manifest(store: Store, uri: str) -> Manifest:
     """Read and check the manifest.
 
     Raises:
-        IngestError: it cannot be read, is not JSON, or lacks a part; the message names which.
+        SettingsError: it cannot be read, is not JSON, or lacks a part; the message names which.
     """
     try:
         document = json.loads(store.read_bytes(uri))
     except (OSError, ValueError, Unreadable) as error:
-        raise IngestError(f"The manifest {uri} cannot be read: {first_line(error)}") from error
+        raise SettingsError(f"The manifest {uri} cannot be read: {first_line(error)}") from error
     try:
         return parse_manifest(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise IngestError(f"The manifest {uri} is not usable: {type(error).__name__} at {error}.") from error
+        raise SettingsError(
+            f"The manifest {uri} is not usable: {type(error).__name__} at {error}."
+        ) from error
 
 
 def parse_manifest(document: dict[str, Any]) -> Manifest:
     """Build the manifest from its JSON."""
     if document.get("version") != VERSION:
-        raise IngestError(
+        raise SettingsError(
             f"The manifest has version {document.get('version')!r}; this program reads version {VERSION}."
         )
     given, output, rejects = document["input"], document["output"], document["rejects"]
@@ -94,7 +96,7 @@ def parse_manifest(document: dict[str, Any]) -> Manifest:
         ("output.format", output.get("format", "parquet"), OUTPUT_FORMATS),
     ):
         if value not in known:
-            raise IngestError(f"{part} is {value!r}; it can be {', '.join(known)}.")
+            raise SettingsError(f"{part} is {value!r}; it can be {', '.join(known)}.")
     for entry in document["files"]:
         if not entry.get("uri"):
             str(entry["bucket"])

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from ingest_parts.encoding_text import normalized
-from ingest_parts.faults import IngestError
+from ingest_parts.faults import IngestError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,19 +38,21 @@ def find_columns(schema: Table, partition_by: Sequence[str]) -> list[str]:
     """The table's own spelling of the partition columns, which are matched without case.
 
     Raises:
-        IngestError: there is no such column, its type makes no folders, or no other column is left.
+        SettingsError: there is no such column, its type makes no folders, or no other column is left.
     """
     names = {name.lower(): name for name in schema.names}
     missing = [name for name in partition_by if name.lower() not in names]
     if missing:
-        raise IngestError(f"output.partition_by names {', '.join(missing)}, which is no column of the rows.")
+        raise SettingsError(
+            f"output.partition_by names {', '.join(missing)}, which is no column of the rows."
+        )
     found = [names[name.lower()] for name in partition_by]
     for name in found:
         kind = schema.field(name).type
         if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
-            raise IngestError(f"output.partition_by names {name}, whose type {kind} makes no folders.")
+            raise SettingsError(f"output.partition_by names {name}, whose type {kind} makes no folders.")
     if len(set(found)) == len(schema.names):
-        raise IngestError("output.partition_by names every column; no column is left for the files.")
+        raise SettingsError("output.partition_by names every column; no column is left for the files.")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, IncompleteReadError
 from urllib3.exceptions import HTTPError
 
-from ingest_parts.faults import IngestError
+from ingest_parts.faults import StoreError
 from ingest_parts.s3_errors import ERRORS, translate
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class ObjectReader(io.RawIOBase):
     """The bytes of exactly one version, by its VersionId, or by its ETag where there are no versions.
 
     A body that breaks off is asked for again from where it broke. Errors: ``Unreadable`` where the version
-    went away meanwhile, ``IngestError`` where S3 cannot be read.
+    went away meanwhile, ``StoreError`` where S3 cannot be read.
     """
 
     def __init__(self, client: S3Client, place: Place, size: int) -> None:
@@ -98,7 +98,7 @@ class ObjectReader(io.RawIOBase):
             except (HTTPError, BotoCoreError, OSError) as error:
                 self._drop_body()
                 if attempt == TRIES:
-                    raise IngestError(
+                    raise StoreError(
                         f"S3 breaks off at byte {self._position} of {self._place.uri}: {error}"
                     ) from error
                 continue

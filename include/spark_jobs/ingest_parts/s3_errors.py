@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ingest_parts.faults import IngestError, Unreadable
+from ingest_parts.faults import StoreError, Unreadable
 
 DELETED = "it was deleted before its run"
 OVERWRITTEN = "it was overwritten before its run, and its bucket keeps no versions"
@@ -35,7 +35,7 @@ def code_of(error: BaseException) -> str:
 
 
 def translate(error: BaseException, uri: str) -> Exception:
-    """The error as the program has it: of the one object (``Unreadable``) or the job (``IngestError``)."""
+    """The error as the program has it: of the one object (``Unreadable``) or the job (``StoreError``)."""
     if status_of(error) == 412:  # noqa: PLR2004  "precondition failed": another ETag
         return Unreadable(OVERWRITTEN)
     if code_of(error) == _ARCHIVED:
@@ -45,9 +45,9 @@ def translate(error: BaseException, uri: str) -> Exception:
     return refused(error, uri)
 
 
-def refused(error: BaseException, uri: str) -> IngestError:
+def refused(error: BaseException, uri: str) -> StoreError:
     """The error as one of the job."""
-    return IngestError(f"S3 does not let us use {uri}: {error}")
+    return StoreError(f"S3 does not let us use {uri}: {error}")
 
 
 def _part(error: BaseException, name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A URI is ``s3://bucket/key`` or ``file:///path``, raw: nothing in it is escaped, and ``a//b``, ``_x``,
 ``[1]``, ``?`` and ``%20`` are just names. Errors: ``Unreadable`` where one object is not what its upload
-named, ``IngestError`` where the store does not let us work.
+named, ``StoreError`` where the store does not let us work.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from ingest_parts.faults import IngestError, Unreadable
+from ingest_parts.faults import SettingsError, StoreError, Unreadable
 from ingest_parts.ranged import ObjectReader, S3Client, address
 from ingest_parts.s3_errors import DELETED, ERRORS, is_gone, refused, translate
 
@@ -77,13 +77,13 @@ def split_uri(uri: str) -> tuple[str | None, str]:
     """Bucket and key of an ``s3://`` URI; None and the path of a ``file://`` one.
 
     Raises:
-        IngestError: it is neither.
+        SettingsError: it is neither.
     """
     if uri.startswith("file:///"):
         return None, uri.removeprefix("file://")
     bucket, slash, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket or not slash:
-        raise IngestError(
+        raise SettingsError(
             f"{uri} is no place that can be read: it is neither s3://bucket/key nor file:///path."
         )
     return bucket, key
@@ -163,18 +163,18 @@ class Store:
         """The whole of an object or file.
 
         Raises:
-            IngestError: it is not there, or cannot be read.
+            StoreError: it is not there, or cannot be read.
         """
         bucket, name = split_uri(uri)
         place = Place(path=name) if bucket is None else Place(bucket, name)
         try:
             stat = self.stat(place)
             if stat is None:
-                raise IngestError(f"{uri} is not there.")
+                raise StoreError(f"{uri} is not there.")
             with self.open(place, stat) as stream:
                 return stream.read()
         except (OSError, Unreadable) as error:
-            raise IngestError(f"{uri} cannot be read: {error}") from error
+            raise StoreError(f"{uri} cannot be read: {error}") from error
 
     def write_bytes(self, uri: str, data: bytes) -> None:
         """Write the object or file whole, in place of what was there."""
@@ -206,7 +206,8 @@ class Store:
         """Remove everything in the folder, never what only begins with its name; how much that was.
 
         Raises:
-            IngestError: the URI names no folder, or the store keeps something in it.
+            SettingsError: the URI names no folder.
+            StoreError: the store keeps something in it.
         """
         bucket, name = split_uri(as_folder(uri))
         found = self.list(as_folder(uri))
@@ -229,18 +230,18 @@ class Store:
             )
         for error in answer.get("Errors", ()):
             reason = error.get("Message") or error.get("Code")
-            raise IngestError(f"s3://{bucket}/{error.get('Key')} cannot be deleted: {reason}")
+            raise StoreError(f"s3://{bucket}/{error.get('Key')} cannot be deleted: {reason}")
 
 
 def as_folder(uri: str) -> str:
     """The URI with a slash at its end, so that ``batch=1`` never means ``batch=10`` too.
 
     Raises:
-        IngestError: it is a whole bucket or disk.
+        SettingsError: it is a whole bucket or disk.
     """
     bucket, name = split_uri(uri)
     if not name.strip("/"):
-        raise IngestError(
+        raise SettingsError(
             f"{uri} is all of {'the disk' if bucket is None else 'a bucket'}, and no folder of ours."
         )
     return uri if uri.endswith("/") else f"{uri}/"

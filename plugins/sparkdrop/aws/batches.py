@@ -1,6 +1,7 @@
 """The ledger's batches: how far each is, and what is known of its step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -22,8 +23,11 @@ class Batches(Inbox):
 
     def read_open_batches(self) -> list[BatchHead]:
         """Read the batches that are not over, oldest first."""
-        ids = [marker["sk"] for page in self.table.query_pages("open") for marker in page]
-        heads = map(parse_head, self.table.batch_get([batch_key(batch_id) for batch_id in ids]))
+        return self.read_batches(marker["sk"] for page in self.table.query_pages("open") for marker in page)
+
+    def read_batches(self, batch_ids: Iterable[str]) -> list[BatchHead]:
+        """Read the heads of those of these batches that are on record, oldest first."""
+        heads = map(parse_head, self.table.batch_get([batch_key(batch_id) for batch_id in batch_ids]))
         return sorted(heads, key=lambda head: head.batch_id)
 
     def announce_step(
@@ -50,9 +54,17 @@ class Batches(Inbox):
 
     def note_cancellation(self, head: BatchHead, cause: CancelCause) -> None:
         """Write down, before it is cancelled, why a batch's step is; the first reason stays."""
-        if head.cancelled_for is None:
-            facts = {"cancelled_for": cause.value, "cancelled_at": format_time(self.now())}
-            self.update_head(head.batch_id, facts)
+        if head.cancelled_for is not None:
+            return
+        facts = {"cancelled_for": cause.value, "cancelled_at": format_time(self.now())}
+        # the head may be older than another's reason
+        update = self.table.build_update(
+            batch_key(head.batch_id),
+            facts,
+            condition="attribute_exists(pk) AND attribute_not_exists(cancelled_for)",
+        )
+        with suppress(self.table.client.exceptions.ConditionalCheckFailedException):
+            self.table.client.update_item(**update)
 
     def note_slow(self, batch_id: str) -> None:
         """Write down that a batch takes far longer than others do."""

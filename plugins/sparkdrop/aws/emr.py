@@ -115,6 +115,13 @@ class Emr:
                 created_at = job_flow["Status"]["Timeline"]["CreationDateTime"]
                 yield LiveJobFlow(job_flow["Id"], batch_id, created_at)
 
+    def list_named_batches(self) -> set[str]:
+        """List the batches that live job flows are named after, which asks for no tags.
+
+        Another deployment's are among them, and what somebody else has named so.
+        """
+        return {job_flow["Name"].rpartition(" ")[2] for job_flow in self._list_live()}
+
     def terminate(self, job_flow_id: str) -> None:
         """Terminate a job flow; one that is over already is no error."""
         self.client.terminate_job_flows(JobFlowIds=[job_flow_id])

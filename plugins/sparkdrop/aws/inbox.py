@@ -91,7 +91,7 @@ class Inbox:
         Args:
             pipeline: whose inbox.
             limit: how many.
-            invoked_only: leave out what merely landed.
+            invoked_only: leave out what merely landed, and was never tried.
         """
         found = [
             entry
@@ -114,7 +114,7 @@ class Inbox:
         found: list[InboxEntry] = []
         conditions = ["(attribute_not_exists(not_before) OR not_before <= :now)", where]
         if invoked_only:
-            conditions.append("attribute_exists(invocation_id)")
+            conditions.append("(attribute_exists(invocation_id) OR attribute_exists(not_before))")
         pages = self.table.query_pages(
             partition,
             where=" AND ".join(filter(None, conditions)),

@@ -72,6 +72,11 @@ class BatchState(StrEnum):
     FAILED = "FAILED"
     EMPTY = "EMPTY"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the batch is left to do."""
+        return self in {BatchState.SUCCEEDED, BatchState.FAILED, BatchState.EMPTY}
+
 
 def chunked(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Cut a sequence into pieces of at most `size`."""

@@ -80,7 +80,12 @@ class Ledger(Batches):
         return claimable
 
     def is_waiting(self, pipeline: str, *, invoked_only: bool = False) -> bool:
-        """Whether an invocation waits, or anything due that a run without a schedule takes, or with one."""
+        """Whether an invocation waits, or anything due that a run takes.
+
+        Args:
+            pipeline: whose inbox.
+            invoked_only: a run without its schedule, which leaves what merely landed unless it owes a rest.
+        """
         if self.invocations.is_waiting(pipeline):
             return True
         return self.holds(pipeline, invoked_only=invoked_only and not self.owes_rest(pipeline))

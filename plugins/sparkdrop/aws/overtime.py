@@ -8,9 +8,12 @@ compute has the same three: how a job stands, cancel it, and end what runs it.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from botocore.exceptions import ClientError
+
 from sparkdrop.aws.emr import Emr, StepStatus
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import BatchHead, CancelCause
+from sparkdrop.core.errors import StepStillLiveError
 
 GRACE = timedelta(seconds=45)
 """How long a cancelled step may take to be over, before its cluster is ended under it."""
@@ -69,10 +72,19 @@ def cancel_step(
     """Cancel a batch's step; where that was done before and did not help, end its own cluster under it.
 
     The reason is written down first: whoever finds the step cancelled has to know it.
+
+    Raises:
+        StepStillLiveError: EMR refuses, as it does where the cluster is ending and the step with it.
     """
     if head.job_flow_id is None or head.step_id is None:
         return
     ledger.note_cancellation(head, cause)
-    emr.cancel_step(head.job_flow_id, head.step_id)
-    if owns_job_flow and head.cancelled_at and head.cancelled_at + GRACE <= ledger.now():
-        emr.terminate(head.job_flow_id)
+    try:
+        emr.cancel_step(head.job_flow_id, head.step_id)
+    except ClientError as error:
+        raise StepStillLiveError(
+            f"step {head.step_id} of job flow {head.job_flow_id} lives and cannot be cancelled: {error}"
+        ) from error
+    finally:
+        if owns_job_flow and head.cancelled_at and head.cancelled_at + GRACE <= ledger.now():
+            emr.terminate(head.job_flow_id)

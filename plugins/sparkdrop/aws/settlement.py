@@ -18,11 +18,12 @@ from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.bisection import Failure, Fate, decide_fates, find_root
 from sparkdrop.core.deployment import Deployment
-from sparkdrop.core.emr_request import BatchPlaces, locate_batch
+from sparkdrop.core.emr_request import locate_batch
 from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.quantities import format_duration
 from sparkdrop.core.report import BatchReport, FileReport
+from sparkdrop.core.step_log import may_be_the_files
 from sparkdrop.core.uploads import UploadState, upload_identity
 
 _REASON_LIMIT = 4_000
@@ -76,7 +77,7 @@ class BatchSettler:
             self._cancel(pipeline, head, emr, StepStatus(end.state, end.started_at))
         if end.state == "COMPLETED":
             return self._succeed(pipeline, head)
-        reason, is_files_fault = _explain(pipeline, head, end)
+        reason, is_files_fault = self._explain(pipeline, head, end)
         return self.fail(pipeline, head, reason, end, is_files_fault=is_files_fault)
 
     def _cancel(self, pipeline: Pipeline, head: BatchHead, emr: Emr, status: StepStatus) -> NoReturn:
@@ -89,6 +90,26 @@ class BatchSettler:
             f"step {head.step_id} of job flow {head.job_flow_id} is {status.state}, though nobody waits for "
             "it any more; it is cancelled, and its batch is settled at the next try"
         )
+
+    def _explain(self, pipeline: Pipeline, head: BatchHead, end: StepEnd) -> tuple[str, bool]:
+        """Say why a step did not end well, and whether its files may be to blame.
+
+        What the job left itself goes before its log, which EMR brings minutes later and which knows no blame.
+        """
+        if head.cancelled_for is CancelCause.TIMEOUT:
+            timeout = format_duration(pipeline.job.timeout)
+            if end.started_at is None:
+                return f"the step did not start within job.timeout ({timeout}) and was cancelled", False
+            return f"the step ran longer than job.timeout ({timeout}) and was cancelled", True
+        if head.cancelled_for is CancelCause.ABANDONED:
+            return "the step was cancelled, for its run was over: marked as failed, cleared or deleted", False
+        places = locate_batch(pipeline, self._deployment, head.batch_id)
+        failure = self._storage.read_failure(places) if end.state == "FAILED" else None
+        if failure is None:
+            return end.reason or end.state, end.may_be_the_files
+        if failure.fault is None:
+            return failure.reason, end.may_be_the_files and may_be_the_files(failure.reason)
+        return failure.reason, failure.fault == "files"
 
     def fail(
         self,
@@ -128,17 +149,17 @@ class BatchSettler:
             return self.fail(pipeline, head, reason, is_files_fault=True)
         files = {upload_identity(file.upload_id): file for file in report.files} if report else None
         entries = self._ledger.read_batch_entries(head)
+        output = places.output if report is None or report.rows_out else None
         outcomes = [
-            UploadOutcome(entry, UploadState.SUCCEEDED, {"output": places.output})
+            UploadOutcome(entry, UploadState.SUCCEEDED, {"output": output})
             if files is None
-            else _follow_report(entry, files.get(upload_identity(entry.upload_id)), places)
+            else _follow_report(entry, files.get(upload_identity(entry.upload_id)), output, places.rejects)
             for entry in entries
         ]
         states = self._write(head, outcomes, BatchState.SUCCEEDED)
         if states:
             self._note_success(head, find_root(entries[0].group_id))
-        written = places.output if _has_output(outcomes, report) else None
-        return Settlement(states, output=written, report=report)
+        return Settlement(states, output=output, report=report)
 
     def _note_success(self, head: BatchHead, root: str | None) -> None:
         if root:
@@ -161,24 +182,6 @@ class BatchSettler:
         return Counter(outcome.state for outcome in moved)
 
 
-def _has_output(outcomes: Sequence[UploadOutcome], report: BatchReport | None) -> bool:
-    """Whether the batch wrote anything: a report tells, and without one every good batch has."""
-    has_rows = report is None or report.rows_out > 0
-    return has_rows and any(outcome.state is UploadState.SUCCEEDED for outcome in outcomes)
-
-
-def _explain(pipeline: Pipeline, head: BatchHead, end: StepEnd) -> tuple[str, bool]:
-    """Say why a step did not end well, and whether its files may be to blame."""
-    if head.cancelled_for is CancelCause.TIMEOUT:
-        timeout = format_duration(pipeline.job.timeout)
-        if end.started_at is None:
-            return f"the step did not start within job.timeout ({timeout}) and was cancelled", False
-        return f"the step ran longer than job.timeout ({timeout}) and was cancelled", True
-    if head.cancelled_for is CancelCause.ABANDONED:
-        return "the step was cancelled, for its run was over: marked as failed, cleared or deleted", False
-    return end.reason or end.state, end.may_be_the_files
-
-
 def _build_outcome(fate: Fate, reason: str, log: str | None) -> UploadOutcome:
     told = (
         f"the file fails its batch by itself: {reason}" if fate.state is UploadState.QUARANTINED else reason
@@ -187,7 +190,9 @@ def _build_outcome(fate: Fate, reason: str, log: str | None) -> UploadOutcome:
     return UploadOutcome(fate.entry, fate.state, facts, fate.retry_at, fate.group_id, fate.uncounted)
 
 
-def _follow_report(entry: InboxEntry, file: FileReport | None, places: BatchPlaces) -> UploadOutcome:
+def _follow_report(
+    entry: InboxEntry, file: FileReport | None, output: str | None, rejects: str
+) -> UploadOutcome:
     if file is None:
         reason = "the job's report does not tell what became of this file"
         return UploadOutcome(entry, UploadState.FAILED, {"reason": reason})
@@ -196,7 +201,7 @@ def _follow_report(entry: InboxEntry, file: FileReport | None, places: BatchPlac
         "rows_out": file.rows_out,
         "rows_rejected": file.rows_rejected,
         "reason": file.reason,
-        "output": places.output if file.state is UploadState.SUCCEEDED else None,
-        "rejects": f"{places.rejects}/" if file.rows_rejected else None,
+        "output": output if file.state is UploadState.SUCCEEDED else None,
+        "rejects": f"{rejects}/" if file.rows_rejected else None,
     }
     return UploadOutcome(entry, file.state, facts)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from sparkdrop.aws.programs import read_parts
 from sparkdrop.core.deployment import Deployment
+from sparkdrop.core.emr_request import BatchPlaces
 from sparkdrop.core.errors import ConfigError, Problem, StorageError
 from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.core.program import ShippedProgram, hash_program, locate_program
-from sparkdrop.core.report import BatchReport
+from sparkdrop.core.report import BatchReport, FailureReport
 from sparkdrop.core.uploads import Arrival
 
 if TYPE_CHECKING:
@@ -80,6 +82,27 @@ class Storage:
         """
         body = self._read(uri)
         return BatchReport.model_validate_json(body) if body is not None else None
+
+    def read_failure(self, places: BatchPlaces) -> FailureReport | None:
+        """Read why a job failed, in its own words; None where it left nothing that can be understood.
+
+        A claim that is run again has the same places, and writes the manifest anew: what is older than that
+        is of an earlier step.
+        """
+        written = self._list_times(places.manifest.rpartition("/")[0])
+        noted_at, claimed_at = written.get(places.failure), written.get(places.manifest)
+        if noted_at is None or (claimed_at and noted_at < claimed_at):
+            return None
+        try:
+            return FailureReport.model_validate_json(self._read(places.failure) or b"")
+        except ValidationError:
+            return None
+
+    def _list_times(self, folder: str) -> dict[str, datetime]:
+        """List when the objects of a folder were written, the first thousand by name."""
+        bucket, key = split_uri(folder)
+        answer = self.client.list_objects_v2(Bucket=bucket, Prefix=f"{key}/")
+        return {f"s3://{bucket}/{one['Key']}": one["LastModified"] for one in answer.get("Contents", [])}
 
     def read_text(self, uri: str) -> str | None:
         """Read a text that EMR wrote (unpacked if it is a .gz), or None where there is none yet."""

@@ -57,24 +57,29 @@ class BatchPlaces:
 
     manifest: str
     report: str
+    failure: str
     output: str
     rejects: str
 
 
 def locate_batch(pipeline: Pipeline, deployment: Deployment, batch_id: str) -> BatchPlaces:
-    """Say where a batch's manifest, report, output and rejects lie."""
+    """Say where a batch's manifest, report, failure, output and rejects lie."""
     batch = f"s3://{deployment.artifacts_bucket}/batches/{batch_id}"
     curated = f"s3://{deployment.curated_bucket}"
     return BatchPlaces(
         manifest=f"{batch}/manifest.json",
         report=f"{batch}/report.json",
+        failure=f"{batch}/failure.json",
         output=f"{curated}/{pipeline.output.prefix}batch={batch_id}",
         rejects=f"{curated}/_rejects/{pipeline.name}/batch={batch_id}",
     )
 
 
 def step_name(pipeline_name: str, batch_id: str) -> str:
-    """Name a batch's step; the same for every retry, so that a step is found before a second one is made."""
+    """Name a batch's step; the same for every retry, so that a step is found before a second one is made.
+
+    Its cluster has the same name, whose last word is read back (`sparkdrop.aws.emr`).
+    """
     return f"{NAME_PREFIX}{pipeline_name} {batch_id}"
 
 

@@ -1,4 +1,4 @@
-"""The report that a Spark job leaves beside its manifest, and what it means for each upload."""
+"""What a Spark job leaves beside its manifest: its report, or why it failed."""
 
 from typing import Literal, Self
 
@@ -42,6 +42,22 @@ class FileReport(_Counts):
     reason: str | None = None
     missing_columns: tuple[str, ...] = ()
     extra_columns: tuple[str, ...] = ()
+
+
+class FailureReport(BaseModel):
+    """Why a job failed, in its own words.
+
+    Attributes:
+        reason: one sentence.
+        fault: what is to blame: what the files hold, a store that did not let the job work, or what the
+            pipeline asks for; None where the job does not know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: Literal[1]
+    reason: str = Field(min_length=1)
+    fault: Literal["files", "store", "configuration"] | None = None
 
 
 class BatchReport(_Counts):

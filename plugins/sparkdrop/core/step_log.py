@@ -25,18 +25,42 @@ _DRIVER_STDERR = re.compile(
 _LAST_LINES = 5
 _EXCERPT_LENGTH = 2_000
 
+_CODES = (
+    r"SlowDown|Throttl\w+|RequestLimitExceeded|TooManyRequests\w*|RequestTimeout\w*|ServiceUnavailable"
+    r"|InternalError|InternalFailure|ExpiredToken\w*|InvalidToken|AccessDenied\w*|NoSuchBucket"
+    r"|InvalidAccessKeyId|SignatureDoesNotMatch|KMS\.\w+|403|429|5\d\d"
+)
+"""What AWS calls its own bad moments, and what no file of the batch can change."""
+
+# Each begins a line, with nothing before it but classes: what else a line quotes may be the name of a file.
 _NOT_THE_FILES = re.compile(
-    # AWS's bad moments
-    r"SlowDown|Throttl|Rate exceeded|RequestLimitExceeded|TooManyRequests|Service ?Unavailable"
-    r"|Status Code: 50\d|InternalError|ExpiredToken|Unable to execute HTTP request|UnknownHostException"
-    r"|EndpointConnectionError|ConnectTimeout|ReadTimeoutError|Connection (refused|reset)"
-    # what no file of the batch can change
-    r"|AccessDenied|Access Denied|NoSuchBucket|InvalidAccessKeyId|KMS\.\w*Exception"
+    r"^(?:Exception in thread \"main\" |Spark could not finish the batch of \S+: "
+    r"|The program breaks at the batch of \S+: )?(?:[\w.$]+: )*(?:"
+    # ingest.py, of the store and of the pipeline's settings
+    r"S3 does not let us use s3://|S3 breaks off at byte \d+ of s3://|The manifest s3://"
+    r"|output\.(?:partition_by|format) (?:names|is) |input\.(?:schema|format|columns)(?: names| is|:) "
+    # boto3
+    rf"|An error occurred \((?:{_CODES})\) when calling the \w+ operation"
+    r"|Could not connect to the endpoint URL: \"|(?:Connect|Read) timeout on endpoint URL: \""
+    r"|Connection was closed before we received a valid response from endpoint URL: \""
+    r"|Failed to connect to proxy URL: \"|SSL validation failed for http|An HTTP Client (?:raised|failed to) "
+    r"|An error occurred while reading from response stream: "
+    r"|Unable to locate credentials$|Error when retrieving (?:credentials|token) from \S+: "
+    r"|botocore\.exceptions\.(?!ClientError|ParamValidationError)\w+: "
+    # Hadoop, Java and AWS's SDK for it
+    r"|Unable to execute HTTP request: |Rate exceeded|Connection (?:refused|reset)(?: by peer)?$"
+    rf"|(?:com\.amazonaws|software\.amazon\.awssdk)\.[\w.$]+Exception: .*\(Service: [\w ]+[;,] "
+    rf"Status Code: (?:403|429|5\d\d|\d+[;,] Error Code: (?:{_CODES}))[;,)]|Please reduce your request rate"
+    r"|org\.apache\.hadoop\.fs\.s3a\.(?:AWSClientIO|AWSNoResponse|AWSServiceThrottled|AWSStatus500|UnknownStore)"
+    r"Exception: |[\w.$]*Throttl\w*Exception: |java\.nio\.file\.AccessDeniedException: "
+    r"|java\.net\.(?:UnknownHost|Connect|Socket|SocketTimeout|NoRouteToHost)Exception: "
     # the program
-    r"|SyntaxError|IndentationError|ModuleNotFoundError|ImportError|ClassNotFoundException|NoClassDefFoundError"
-    r"|can't open file|Failed to load class"
+    r"|(?:Syntax|Indentation|ModuleNotFound|Import)Error: |\S*python\S*: can't open file "
+    r"|(?:java\.lang\.)?(?:ClassNotFoundException|NoClassDefFoundError): |Error: Failed to load class "
     # the cluster's nodes
-    r"|ExecutorLostFailure.*(decommission|worker lost|Container released on a \*lost\* node)"
+    r"|Job aborted due to stage failure: [^:]*: Lost task [\d.]+ in stage [\d.]+ \(TID \d+\) \([^)]*\): "
+    r"ExecutorLostFailure.*(?:decommission|worker lost|Container released on a \*lost\* node))",
+    re.MULTILINE,
 )
 
 
@@ -61,7 +85,7 @@ def tail_excerpt(stderr: str) -> str | None:
 
 
 def may_be_the_files(reason: str) -> bool:
-    """Whether a failed step's reason leaves its files suspect: AWS and program are not named."""
+    """Whether a failed step's reason leaves its files suspect: it names no AWS, program or setting."""
     return _NOT_THE_FILES.search(reason) is None
 
 

@@ -52,7 +52,7 @@ class CreateJobFlowOperator(EmrCreateJobFlowOperator):
             self.pipeline, services.deployment, claimed["bytes"], batch_id=claimed["batch_id"]
         )
         if context["ti"].try_number > 1:
-            found = services.make_emr().find_job_flow(request["Name"], claimed["batch_id"])
+            found = services.emr.find_job_flow(request["Name"], claimed["batch_id"])
             if found:
                 self.log.info("An earlier try started job flow %s", found)
                 return found
@@ -99,7 +99,7 @@ class AddStepOperator(EmrAddStepsOperator):
         job_flow_id = str(self.job_flow_id)
         step_id: str | None = None
         if context["ti"].try_number > 1:
-            step_id = services.make_emr().find_step(job_flow_id, step["Name"])
+            step_id = services.emr.find_step(job_flow_id, step["Name"])
         if step_id is None:
             timeout = self.pipeline.job.timeout
             services.ledger.announce_step(claimed["batch_id"], job_flow_id, step["Name"], timeout)

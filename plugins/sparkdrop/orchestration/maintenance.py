@@ -10,6 +10,7 @@ records objects that no event told of.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
     DAG,
     AssetAlias,
@@ -17,15 +18,18 @@ from airflow.sdk import (
     BaseOperator,
     Context,
     CronTriggerTimetable,
+    TriggerRule,
 )
 from airflow.sdk.types import RuntimeTaskInstanceProtocol
 from pydantic import JsonValue  # noqa: TC002 - as everywhere here
 
+from sparkdrop.aws.emr import Emr
 from sparkdrop.aws.intake import route_again
-from sparkdrop.aws.items import BatchState, format_time
-from sparkdrop.aws.overtime import enforce_timeout
+from sparkdrop.aws.items import format_time
+from sparkdrop.aws.ledger import Ledger
+from sparkdrop.aws.overtime import enforce_timeout, locate_step
 from sparkdrop.aws.pace import find_slow
-from sparkdrop.aws.records import BatchHead
+from sparkdrop.aws.records import BatchHead, CancelCause
 from sparkdrop.aws.watch import reconcile_bucket
 from sparkdrop.core.deployment import Deployment
 from sparkdrop.core.errors import StepStillLiveError
@@ -33,20 +37,18 @@ from sparkdrop.core.pipeline import Pipeline
 from sparkdrop.orchestration.assets import SLOW_ALIAS, SLOW_BATCHES, WAKE_ALIAS, build_inbox_asset
 from sparkdrop.orchestration.routes import Routes, load_pipelines
 from sparkdrop.orchestration.services import get_services
-from sparkdrop.orchestration.trouble_trigger import build_watched_troubles_asset
+from sparkdrop.orchestration.trouble_trigger import LIVE_RUN_STATES, build_watched_troubles_asset
 
-_LIVE_RUN_STATES = ["queued", "running"]
 _UNROUTED_A_SWEEP = 10_000
 _LEFT_TO_ITS_RUN = timedelta(minutes=5)
 """How long after its step was cancelled a batch is left to its run, which is told of it too."""
 
-_OVER = {BatchState.SUCCEEDED, BatchState.FAILED, BatchState.EMPTY}
 _EVENTS_ARE_LATE_AFTER = timedelta(minutes=15)
 """S3's events come within seconds; an object of this age without a row has lost its event."""
 
 
 def _is_alive(ti: RuntimeTaskInstanceProtocol, head: BatchHead) -> bool:
-    count: int = ti.get_dr_count(head.dag_id, run_ids=[head.run_id], states=_LIVE_RUN_STATES)
+    count: int = ti.get_dr_count(head.dag_id, run_ids=[head.run_id], states=LIVE_RUN_STATES)
     return count > 0
 
 
@@ -69,8 +71,9 @@ class SweepOperator(BaseOperator):
         if routed:
             self.log.info("Objects that were unrouted belong to %s now", sorted(routed))
         heads = services.ledger.read_open_batches()
+        slow: list[tuple[BatchHead, timedelta]] = []
         settled = [
-            head.batch_id for head in heads if self._attend(context, pipelines.get(head.pipeline), head)
+            head.batch_id for head in heads if self._attend(context, pipelines.get(head.pipeline), head, slow)
         ]
         waiting = {
             name
@@ -80,35 +83,55 @@ class SweepOperator(BaseOperator):
         _wake(context, WAKE_ALIAS, waiting)
         result = {"settled": settled, "woken": sorted(waiting)}
         self.log.info("Swept: %s", result)
+        self._tell_of(context, slow)
         return result
 
-    def _attend(self, context: Context, pipeline: Pipeline | None, head: BatchHead) -> bool:
-        """See to an open batch; the answer is whether it was settled."""
+    def _attend(
+        self,
+        context: Context,
+        pipeline: Pipeline | None,
+        head: BatchHead,
+        slow: list[tuple[BatchHead, timedelta]],
+    ) -> bool:
+        """See to an open batch, and note in `slow` if it is; the answer is whether it was settled."""
+        services = get_services()
         if not _is_alive(context["ti"], head):
             return self._settle(pipeline, head)
         if pipeline is None:
             return False
         try:
-            self._tell_if_slow(context, head)
+            usual = find_slow(services.ledger, head) if head.slow_since is None else None
+            if usual is not None:
+                slow.append((head, usual))
             return self._end_if_over_time(pipeline, head)
+        except StepStillLiveError as error:
+            self.log.warning("%s", error)
+            return False
         except Exception:
             self.log.exception("Batch %s cannot be looked at; the next sweep tries again", head.batch_id)
             return False
 
-    def _tell_if_slow(self, context: Context, head: BatchHead) -> None:
-        usual = find_slow(get_services().ledger, head) if head.slow_since is None else None
-        if usual is None or head.announced_at is None:
-            return
-        get_services().ledger.note_slow(head.batch_id)
-        facts: dict[str, JsonValue] = {
-            "batch_id": head.batch_id,
-            "pipeline": head.pipeline,
-            "run_id": head.run_id,
-            "since": format_time(head.announced_at),
-            "usual_seconds": usual.total_seconds(),
-        }
-        self.log.warning("A batch takes far longer than its pipeline's usual: %s", facts)
-        context["outlet_events"][SLOW_ALIAS].add(SLOW_BATCHES, extra=facts)
+    def _tell_of(self, context: Context, slow: list[tuple[BatchHead, timedelta]]) -> None:
+        """Tell of slow batches, once of each.
+
+        Last of all, and without an error: a task that fails loses its events, and its next try would find
+        that they were told.
+        """
+        for head, usual in slow:
+            facts: dict[str, JsonValue] = {
+                "batch_id": head.batch_id,
+                "pipeline": head.pipeline,
+                "run_id": head.run_id,
+                "since": format_time(head.announced_at or head.opened_at),
+                "usual_seconds": usual.total_seconds(),
+            }
+            self.log.warning("A batch takes far longer than its pipeline's usual: %s", facts)
+            try:
+                get_services().ledger.note_slow(head.batch_id)
+            except Exception:
+                self.log.exception("That it is slow cannot be noted; the next sweep tells of it")
+            else:
+                context["outlet_events"][SLOW_ALIAS].add(SLOW_BATCHES, extra=facts)
 
     def _end_if_over_time(self, pipeline: Pipeline, head: BatchHead) -> bool:
         """Cancel a living run's step whose time is over: the trigger that should have done it may be gone.
@@ -118,7 +141,7 @@ class SweepOperator(BaseOperator):
         services = get_services()
         enforce_timeout(
             services.ledger,
-            services.make_emr(),
+            services.emr,
             head,
             pipeline.job.timeout,
             owns_job_flow=pipeline.compute.reuse == "never",
@@ -138,7 +161,7 @@ class SweepOperator(BaseOperator):
             return False
         services = get_services()
         try:
-            settlement = services.settler.settle(pipeline, head, services.make_emr())
+            settlement = services.settler.settle(pipeline, head, services.emr)
         except StepStillLiveError as error:
             self.log.warning("%s", error)
             return False
@@ -160,7 +183,7 @@ class ReapOperator(BaseOperator):
         record has an age to reach first: the ledger may be away, and we not know better.
         """
         services = get_services()
-        emr = services.make_emr()
+        emr = services.emr
         reaped: list[str] = []
         for job_flow in emr.list_job_flows():
             head = services.ledger.read_batch(job_flow.batch_id)
@@ -168,12 +191,21 @@ class ReapOperator(BaseOperator):
                 age = services.ledger.now() - job_flow.created_at
                 is_useless = age > services.deployment.reap_after
             else:
-                is_useless = head.state in _OVER or not _is_alive(context["ti"], head)
+                is_useless = head.state.is_over or not _is_alive(context["ti"], head)
             if is_useless:
                 self.log.warning("Job flow %s has no living run: terminating", job_flow.job_flow_id)
+                if head and not head.state.is_over:
+                    self._note_end(services.ledger, emr, head)
                 emr.terminate(job_flow.job_flow_id)
                 reaped.append(job_flow.job_flow_id)
         return reaped
+
+    @staticmethod
+    def _note_end(ledger: Ledger, emr: Emr, head: BatchHead) -> None:
+        """Write down why a step ends that the sweep could not cancel: EMR will name the cluster's end."""
+        head = locate_step(emr, head)
+        if head.job_flow_id and head.step_id and emr.read_step(head.job_flow_id, head.step_id).is_live:
+            ledger.note_cancellation(head, CancelCause.ABANDONED)
 
 
 class ReconcileOperator(BaseOperator):
@@ -218,8 +250,12 @@ def build_maintenance_dags(deployment: Deployment) -> list[DAG]:
         timetable=CronTriggerTimetable(deployment.sweep_schedule, timezone="UTC"),
     )
     with DAG("maintenance", schedule=schedule, description=description, **common) as maintenance:
-        SweepOperator(task_id="sweep")
-        ReapOperator(task_id="reap")
+        sweep = SweepOperator(task_id="sweep")
+        # a step whose run is over is cancelled with its reason on record, before its cluster goes under it
+        reap = ReapOperator(task_id="reap", trigger_rule=TriggerRule.ALL_DONE)
+        sweep >> reap
+        # the run fails with either of them
+        [sweep, reap] >> EmptyOperator(task_id="attended")
     with DAG(
         "reconcile", schedule="@hourly", description="Finds objects that no event told of", **common
     ) as reconcile:

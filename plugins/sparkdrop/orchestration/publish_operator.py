@@ -35,7 +35,7 @@ class PublishOperator(BaseOperator):
         head = services.ledger.read_batch(batch_id)
         if head is None:
             raise AirflowFailException("claim_batch failed before it claimed anything: its log says why")
-        settlement = services.settler.settle(self.pipeline, head, services.make_emr())
+        settlement = services.settler.settle(self.pipeline, head, services.emr)
         if settlement.reason is not None:
             raise AirflowFailException(f"batch {batch_id} failed: {settlement.reason}")
         result = {"batch_id": batch_id, **_build_result(settlement)}

@@ -9,7 +9,6 @@ import structlog
 from airflow.providers.amazon.aws.triggers.emr import EmrAddStepsTrigger
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
-from asgiref.sync import sync_to_async
 
 from sparkdrop.aws.overtime import GIVE_UP_AFTER, enforce_timeout
 from sparkdrop.orchestration.services import get_services
@@ -90,7 +89,7 @@ class StepTrigger(EmrAddStepsTrigger):
             return _until(head.deadline, now), False
         again_at = enforce_timeout(
             services.ledger,
-            services.make_emr(),
+            services.emr,
             head,
             timedelta(seconds=self.serialized_fields["timeout_seconds"]),
             owns_job_flow=self.serialized_fields["owns_job_flow"],
@@ -102,8 +101,7 @@ class StepTrigger(EmrAddStepsTrigger):
 
         Airflow calls this too where another triggerer has taken the trigger over: the task is deferred then.
         """
-        # not asyncio's own: the way to the supervisor belongs to the triggerer's loop
-        if await sync_to_async(self._is_waited_for)():
+        if await asyncio.to_thread(self._is_waited_for):
             return
         async with await self.hook().get_async_conn() as client:
             await client.cancel_steps(

@@ -3,7 +3,8 @@
 A run that is marked as failed, cleared or deleted leaves no event behind that a listener hears of in every
 case: a deleted run calls none, and a killed scheduler none of its own. What it does leave is in the ledger: a
 batch that is open. So the open batches are read every few seconds, which is one cheap query, and Airflow is
-asked whether their runs are alive.
+asked whether their runs are alive. EMR is asked which clusters are up: one that comes up late, or that its
+run's teardown did not end, is found by the batch that it is named after.
 """
 
 import asyncio
@@ -16,17 +17,19 @@ import structlog
 from airflow.sdk import Asset, AssetWatcher
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
+from botocore.exceptions import BotoCoreError, ClientError
 
-from sparkdrop.orchestration.routes import load_pipelines
+from sparkdrop.aws.records import BatchHead
 from sparkdrop.orchestration.services import Services, get_services
+
+LIVE_RUN_STATES = ["queued", "running"]
+"""The states of a run that is not over."""
 
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_SECONDS = 15.0
 _FIRST_PAUSE = timedelta(seconds=20)
 _LONGEST_PAUSE = timedelta(minutes=5)
-_LIVE_RUN_STATES = ["queued", "running"]
 
 CountRuns = Callable[..., int]
 """Counts the runs of a DAG: `RuntimeTaskInstance.get_dr_count`."""
@@ -66,8 +69,8 @@ class TroubleTrigger(BaseEventTrigger):
         troubles = Troubles()
         while True:
             try:
-                # not in a thread of asyncio's: the way to the supervisor belongs to the triggerer's loop
-                found = await sync_to_async(_look)()
+                # a thread of its own: those of `sync_to_async` share one, which others wait for
+                found = await asyncio.to_thread(_look)
                 told = troubles.choose(found, get_services().ledger.now())
             except Exception as error:  # noqa: BLE001 - the next look is as good
                 log.warning("the open batches cannot be looked at", error=str(error))
@@ -84,20 +87,42 @@ def build_watched_troubles_asset() -> Asset:
 
 
 def find_troubles(services: Services, count_runs: CountRuns) -> set[str]:
-    """Name the batches, and the pipelines, that need the maintenance DAG."""
+    """Name the batches, the clusters and the pipelines that need the maintenance DAG."""
     now = services.ledger.now()
+    heads = services.ledger.read_open_batches()
     found = {
         f"batch {head.batch_id}"
-        for head in services.ledger.read_open_batches()
-        if (head.deadline and head.deadline <= now)
-        or not count_runs(head.dag_id, run_ids=[head.run_id], states=_LIVE_RUN_STATES)
+        for head in heads
+        if (head.deadline and head.deadline <= now) or not _has_live_run(head, count_runs)
     }
-    for name, pipeline in load_pipelines(services.deployment).pipelines.items():
+    found |= _find_left_clusters(services, {head.batch_id for head in heads}, count_runs)
+    for name, pipeline in services.routes.read_pipelines().items():
         if services.ledger.is_waiting(name, invoked_only=pipeline.arrival.mode == "none") and not count_runs(
-            name, states=_LIVE_RUN_STATES
+            name, states=LIVE_RUN_STATES
         ):
             found.add(f"pipeline {name}")
     return found
+
+
+def _find_left_clusters(services: Services, attended: set[str], count_runs: CountRuns) -> set[str]:
+    """Name the clusters whose batch and run are over: their run's teardown died, or they came up after it.
+
+    What EMR does not answer keeps nobody from looking at the rest.
+    """
+    try:
+        named = services.emr.list_named_batches() - attended
+    except (BotoCoreError, ClientError) as error:
+        log.warning("the clusters cannot be looked at", error=str(error))
+        return set()
+    return {
+        f"cluster of batch {head.batch_id}"
+        for head in services.ledger.read_batches(named)
+        if head.state.is_over and not _has_live_run(head, count_runs)
+    }
+
+
+def _has_live_run(head: BatchHead, count_runs: CountRuns) -> bool:
+    return count_runs(head.dag_id, run_ids=[head.run_id], states=LIVE_RUN_STATES) > 0
 
 
 def _look() -> set[str]:
