@@ -13,6 +13,7 @@ from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.records import UploadOutcome
 from sparkdrop.aws.storage import split_uri
 from sparkdrop.aws.watch import BucketWatch, reconcile_bucket
+from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.errors import ConfigError, StorageError
 from sparkdrop.core.program import ShippedProgram
 from sparkdrop.core.uploads import UNROUTED, UploadState
@@ -65,6 +66,13 @@ def test_an_empty_file_is_on_record_at_once_and_wakes_nobody(ledger):
     assert keys(ledger.read_inbox("flights", 9)) == ["flights/2.csv"]
     (item,) = ledger.read_uploads([empty.upload_id])
     assert (item["state"], item["reason"], len(item["history"])) == ("QUARANTINED", "the file is empty", 1)
+
+
+def test_a_drain_compares_no_entry_with_all_the_others(ledger, monkeypatch):
+    compared = []
+    monkeypatch.setattr(InboxEntry, "__eq__", lambda *two: compared.append(two))
+    record_arrivals(ledger, route, [make_entry(number, size=number % 2).arrival for number in range(60)])
+    assert len(compared) < 60
 
 
 def test_a_claim_of_empty_files_alone_holds_nothing(ledger):

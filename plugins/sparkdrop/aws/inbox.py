@@ -1,6 +1,6 @@
 """The ledger's inboxes: what waits to be claimed, one ordered list a pipeline."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,9 @@ from sparkdrop.aws.transactions import transact_each
 from sparkdrop.aws.values import marshal
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.uploads import UploadState, upload_identity
+
+_PAGE = 100
+"""The fewest entries that a request reads: of a batch that waits for its retry, none is due."""
 
 
 class Inbox:
@@ -96,9 +99,7 @@ class Inbox:
         found = [
             entry
             for partition in inbox_partitions(pipeline)
-            # a large group that waits for its turn shall not hide what has landed since
-            for where in ("attribute_not_exists(group_id)", "attribute_exists(group_id)")
-            for entry in self._read_shard(partition, limit, invoked_only=invoked_only, where=where)
+            for entry in self._read_shard(partition, limit, invoked_only=invoked_only)
         ]
         return sorted(found, key=lambda entry: entry.turn)
 
@@ -108,24 +109,32 @@ class Inbox:
         known = {item["sk"] for item in self.table.batch_get(keys)}
         return [entry for entry, key in zip(entries, keys, strict=True) if key["sk"] not in known]
 
-    def _read_shard(
-        self, partition: str, limit: int, *, invoked_only: bool, where: str = ""
-    ) -> list[InboxEntry]:
+    def _read_shard(self, partition: str, limit: int, *, invoked_only: bool) -> list[InboxEntry]:
+        """Read what is due of a shard, until `limit` entries of it are in no group.
+
+        A large group that waits for its turn shall not hide what has landed since. A group behind so many
+        others has landed after them, and its turn is later still: it is met whole before its turn comes.
+        """
         found: list[InboxEntry] = []
-        conditions = ["(attribute_not_exists(not_before) OR not_before <= :now)", where]
-        if invoked_only:
-            conditions.append("(attribute_exists(invocation_id) OR attribute_exists(not_before))")
-        pages = self.table.query_pages(
-            partition,
-            where=" AND ".join(filter(None, conditions)),
-            values={":now": self.now().timestamp()},
-            page=max(limit, 25),
-        )
-        for page in pages:
-            found.extend(map(parse_entry, page))
-            if len(found) >= limit:
+        ungrouped = 0
+        for page in self._read_due(partition, limit, invoked_only=invoked_only):
+            entries = [parse_entry(item) for item in page]
+            found.extend(entries)
+            ungrouped += sum(entry.group_id is None for entry in entries)
+            if ungrouped >= limit:
                 break
         return found
+
+    def _read_due(self, partition: str, limit: int, *, invoked_only: bool) -> Iterator[list[Item]]:
+        tried_or_invoked = "(attribute_exists(invocation_id) OR attribute_exists(not_before))"
+        is_due = "(attribute_not_exists(not_before) OR not_before <= :now)"
+        return self.table.query_pages(
+            partition,
+            where=f"{is_due} AND {tried_or_invoked}" if invoked_only else is_due,
+            values={":now": self.now().timestamp()},
+            # what is invoked may be few among many: then DynamoDB's own pages, of 1 MB, are the fewest
+            page=0 if invoked_only else max(limit, _PAGE),
+        )
 
     def note_rest(self, pipeline: str, *, is_left: bool) -> None:
         """Note whether a run that takes what landed has left some: then the next one takes it.
@@ -143,5 +152,8 @@ class Inbox:
 
     def holds(self, pipeline: str, *, invoked_only: bool = False) -> bool:
         """Whether anything is due in a pipeline's inbox."""
-        partitions = inbox_partitions(pipeline)
-        return any(self._read_shard(partition, 1, invoked_only=invoked_only) for partition in partitions)
+        return any(
+            page
+            for partition in inbox_partitions(pipeline)
+            for page in self._read_due(partition, 1, invoked_only=invoked_only)
+        )

@@ -53,9 +53,12 @@ def record_entries(ledger: Ledger, pipeline: str, entries: Sequence[InboxEntry])
 
     An empty file is set aside at once: no run would find more to say of it.
     """
-    filled = [entry for entry in entries if entry.arrival.bytes or pipeline == UNROUTED]
+    filled: list[InboxEntry] = []
+    empty: list[InboxEntry] = []
+    for entry in entries:
+        (filled if entry.arrival.bytes or pipeline == UNROUTED else empty).append(entry)
     ledger.record(pipeline, filled)
-    ledger.set_aside(pipeline, [entry for entry in entries if entry not in filled], EMPTY)
+    ledger.set_aside(pipeline, empty, EMPTY)
     return filled
 
 
