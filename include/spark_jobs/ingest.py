@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None, spark: SparkSession | None = No
     parser.add_argument("--manifest", required=True, help="URI of the batch's manifest.json")
     manifest_uri = parser.parse_args(arguments).manifest
     session = spark or SparkSession.builder.appName(f"sparkdrop {manifest_uri}").getOrCreate()
+    fault: str | None
     try:
         run(session, manifest_uri)
     except IngestError as error:
