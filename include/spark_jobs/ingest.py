@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None, spark: SparkSession | None = No
     manifest_uri = parser.parse_args(arguments).manifest
     fault: str | None
     session = spark or SparkSession.builder.appName(f"sparkdrop {manifest_uri}").getOrCreate()
+    fault: str | None
     try:
         run(session, manifest_uri)
     except IngestError as error:

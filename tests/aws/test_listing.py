@@ -59,6 +59,14 @@ def test_the_newest_come_first_in_the_fields_that_scripts_know(ledger, stages):
     assert running["batch_id"] == make_run("running").batch_id
 
 
+def test_a_slow_batch_is_told_of_while_it_runs(ledger, stages):
+    for name in ("done", "running"):
+        ledger.note_slow(make_run(name).batch_id)
+    since = {view["state"]: view["slow_since"] for view in list_uploads(ledger)}
+    assert since == dict.fromkeys(since) | {"RUNNING": ledger.now().isoformat()}
+    assert read_upload(ledger, stages[1].upload_id, ["flights"])["slow_since"] == since["RUNNING"]
+
+
 @pytest.mark.parametrize(
     ("state", "number"), [("SUCCEEDED", 0), ("RUNNING", 1), ("CLAIMED", 2), ("PENDING", 3), ("UNROUTED", 4)]
 )

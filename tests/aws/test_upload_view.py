@@ -119,11 +119,15 @@ def test_an_upload_is_followed_from_its_link_to_its_result(api, clock):
     api.ledger.start_batch(claim.head.batch_id, "s-1")
     running = api.read(link.upload_id)
     assert (running["state"], running["job_flow_id"], running["step_id"]) == ("RUNNING", "j-1", "s-1")
+    assert running["slow_since"] is None
+    api.ledger.note_slow(claim.head.batch_id)
+    assert api.read(link.upload_id)["slow_since"] == "2026-03-01T12:00:09+00:00"
     clock.move(seconds=9)
     api.end(
         claim, UploadState.SUCCEEDED, output="s3://c/o", rows_in=3, rows_out=2, rows_rejected=1, rejects="r/"
     )
     view = api.read(link.upload_id)
+    assert view["slow_since"] is None
     told = ("state", "output", "rows_in", "rows_out", "rows_rejected", "rejects", "cost", "run_id", "owner")
     assert [view[name] for name in told] == ["SUCCEEDED", "s3://c/o", 3, 2, 1, "r/", None, "one", ALICE]
     assert (view["created_at"], view["updated_at"]) == (

@@ -2,6 +2,7 @@ import json
 import re
 import threading
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -18,7 +19,7 @@ from sparkdrop.aws.tracking import UploadTracker
 from sparkdrop.aws.uploading import Drop, Uploader
 from sparkdrop.cli import main
 from sparkdrop.cli.drops import WrongDropError, find_key, plan_drops
-from sparkdrop.cli.upload_display import StateDisplay, show_bytes
+from sparkdrop.cli.upload_display import StateDisplay, describe_ends, show_bytes
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.config import parse_configs
 from sparkdrop.core.uploads import UNROUTED, Arrival, UploadState, upload_identity
@@ -388,6 +389,13 @@ def test_upload_that_does_not_end_in_time_exits_1(file):
     done = run("upload", "--direct", str(file), "--pipeline", "flights", "--wait", "--timeout", "10ms")
     assert done.exit_code == 1
     assert "flights/2013/01.csv: still SENT after 0.01 s" in done.stderr
+
+
+def test_an_upload_that_has_not_ended_says_that_its_batch_is_slow():
+    view = {"slow_since": "2026-03-01T12:16:00Z"}
+    upload = SimpleNamespace(name="a.csv", state="RUNNING", ended=False, view=view)
+    (line,) = describe_ends([upload], "flights", timedelta(seconds=9))
+    assert line.startswith("a.csv: still RUNNING, slower than usual since 2026-03-01T12:16:00Z, after 9 s; ")
 
 
 @pytest.mark.usefixtures("names")

@@ -208,6 +208,7 @@ export class FakeService {
       run_id: null,
       job_flow_id: null,
       step_id: null,
+      slow_since: null,
       output: null,
       rows_in: null,
       rows_out: null,

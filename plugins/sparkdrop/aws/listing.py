@@ -27,6 +27,7 @@ FIELDS = (
     "run_id",
     "job_flow_id",
     "step_id",
+    "slow_since",
     "output",
     "rows_in",
     "rows_out",
@@ -151,6 +152,8 @@ def build_view(item: Item, head: Item) -> UploadView:
     view |= {name: head.get(name) for name in ("job_flow_id", "step_id")}
     if view["state"] == UploadState.CLAIMED and view["step_id"]:
         view["state"] = UploadState.RUNNING.value
+    if view["state"] in {UploadState.CLAIMED, UploadState.RUNNING}:
+        view["slow_since"] = head.get("slow_since")
     return view
 
 

@@ -39,6 +39,7 @@ FIELDS = (
     "run_id",
     "job_flow_id",
     "step_id",
+    "slow_since",
     "output",
     "rows_in",
     "rows_out",

@@ -123,12 +123,18 @@ def describe_ends(uploads: Sequence[Shown], pipeline: str, timeout: timedelta) -
         if upload.ended and not upload.succeeded
     ]
     late = [
-        f"{upload.name}: still {name_state(upload)} after {timeout.total_seconds():g} s; "
+        f"{upload.name}: still {name_state(upload)}{_describe_pace(upload)} "
+        f"after {timeout.total_seconds():g} s; "
         f"sparkdrop uploads list --pipeline {pipeline} shows how it goes on"
         for upload in uploads
         if not upload.ended
     ]
     return bad + late
+
+
+def _describe_pace(upload: Shown) -> str:
+    since = upload.view.get("slow_since")
+    return f", slower than usual since {since}," if since else ""
 
 
 def format_count(count: int | None) -> str:

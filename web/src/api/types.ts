@@ -57,6 +57,7 @@ export interface UploadView {
   run_id: string | null;
   job_flow_id: string | null;
   step_id: string | null;
+  slow_since: string | null;
   output: string | null;
   rows_in: number | null;
   rows_out: number | null;

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { type ApiProblem, toProblem } from "../api/problem.ts";
 import type { UploadView } from "../api/types.ts";
-import { formatCount } from "../format.ts";
+import { formatCount, formatTime } from "../format.ts";
 import { History } from "./History.tsx";
 import { Place } from "./Place.tsx";
 import { useServices } from "./services.ts";
@@ -28,6 +28,12 @@ export function Details({ uploadId, problem }: Props) {
       )}
       {failure && <p class="notice bad">The details could not be loaded. {failure}</p>}
       {view && <Reason view={view} />}
+      {view?.slow_since && (
+        <p class="notice warn">
+          It takes longer than usual: noticed at{" "}
+          <time dateTime={view.slow_since}>{formatTime(view.slow_since)}</time>.
+        </p>
+      )}
       {view && <Results view={view} />}
       {view?.log_excerpt && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard

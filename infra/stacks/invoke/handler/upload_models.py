@@ -184,7 +184,10 @@ class UploadSummary(BaseModel):
     run_id: str | None
     job_flow_id: str | None
     step_id: str | None
-    output: str | None
+    slow_since: Annotated[
+        Time | None, Field(description="while it runs, and far longer than its pipeline's batches do")
+    ]
+    output: Annotated[str | None, Field(description="where the rows are; null where its batch has none")]
     rows_in: int | None
     rows_out: int | None
     rows_rejected: int | None
