@@ -218,6 +218,7 @@ def build_upload_facts(pipeline: str, entry: InboxEntry) -> Item:
         "invocation_id": entry.invocation_id,
         "group_id": entry.group_id,
         "uncounted": entry.uncounted,
+        "is_chosen": entry.is_chosen,
     }
     return facts | {name: value for name, value in rare.items() if value}
 
@@ -240,6 +241,7 @@ def parse_entry(item: Item) -> InboxEntry:
         invocation_id=item.get("invocation_id"),
         group_id=item.get("group_id"),
         uncounted=item.get("uncounted", 0),
+        is_chosen=item.get("is_chosen", False),
     )
 
 
