@@ -56,7 +56,6 @@ def main(arguments: Sequence[str] | None = None, spark: SparkSession | None = No
     parser = argparse.ArgumentParser(prog="ingest.py", description="Ingest one batch of uploads with Spark.")
     parser.add_argument("--manifest", required=True, help="URI of the batch's manifest.json")
     manifest_uri = parser.parse_args(arguments).manifest
-    fault: str | None
     session = spark or SparkSession.builder.appName(f"sparkdrop {manifest_uri}").getOrCreate()
     fault: str | None
     try:

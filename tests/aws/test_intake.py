@@ -122,8 +122,8 @@ def test_what_a_living_batch_holds_is_left_to_it(ledger):
     ledger.record("flights", [make_entry(1)])
     claim_batch(ledger, make_run("one"), PLENTY)
     selection = select_again(ledger, [make_entry(1).arrival, make_entry(2).arrival])
-    assert selection.busy == (make_entry(1, attempt=2),)
-    assert selection.entries == (make_entry(2),)
+    assert selection.busy == (replace(make_entry(1, attempt=2), is_chosen=True),)
+    assert selection.entries == (replace(make_entry(2), is_chosen=True),)
 
 
 @pytest.mark.parametrize("bucket", ["sd-uploads", "sd-partner"])

@@ -13,6 +13,7 @@ from moto.s3.models import s3_backends
 from pydantic import ValidationError
 
 from sparkdrop.aws.claims import claim_batch
+from sparkdrop.aws.content_notes import read_notes
 from sparkdrop.aws.emr import Emr
 from sparkdrop.aws.intake import select_again
 from sparkdrop.aws.items import BatchState, batch_key, inbox_partitions
@@ -177,6 +178,29 @@ def test_settling_again_changes_nothing(batch):
     assert not again.states
     assert again.output == batch.places.output
     assert batch.read() == before
+
+
+def test_a_settlement_that_dies_on_its_way_leaves_the_contents_noted(batch, monkeypatch):
+    """The one after it finds nothing to move."""
+    batch.report((5, 1, "SUCCEEDED", None), (0, 0, "QUARANTINED", "not gzip"))
+    batch.end("COMPLETED")
+    settle = batch.ledger.settle
+
+    def die(*arguments):
+        settle(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch.ledger, "settle", die)
+        with pytest.raises(KeyboardInterrupt):
+            batch.settle()
+    batch.settle()
+    arrivals = [entry.arrival for entry in batch.entries]
+    notes = read_notes(batch.ledger, "flights", arrivals)
+    assert [note and note.upload_id for note in map(notes.at_place, arrivals)] == [
+        batch.entries[0].upload_id,
+        None,
+    ]
 
 
 def test_a_program_without_a_report_is_believed_as_a_whole(batch):

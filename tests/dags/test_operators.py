@@ -3,25 +3,38 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
+from uuid import uuid4
 
 import boto3
 import pytest
-from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+import structlog
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Asset, TaskInstanceState
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+    TaskDeferred,
+)
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import SkipDownstreamTasks
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 
 from sparkdrop.aws.claims import claim_batch
+from sparkdrop.aws.content_notes import note_contents
 from sparkdrop.aws.emr import Emr, StepStatus
 from sparkdrop.aws.invocation_view import read_invocation
 from sparkdrop.aws.items import BatchState
-from sparkdrop.aws.records import CancelCause, RunKey
+from sparkdrop.aws.records import CancelCause, RunKey, UploadOutcome
 from sparkdrop.aws.storage import split_uri
 from sparkdrop.core.batch import BatchLimits, make_batch_id
 from sparkdrop.core.emr_request import locate_batch
 from sparkdrop.core.errors import StepStillLiveError
 from sparkdrop.core.invocation import Invocation
-from sparkdrop.core.uploads import UNROUTED
+from sparkdrop.core.uploads import UNROUTED, UploadState
 from sparkdrop.orchestration.assets import WAKE_ALIAS
 from sparkdrop.orchestration.claim_operator import ClaimBatchOperator
 from sparkdrop.orchestration.emr_operators import AddStepOperator, CreateJobFlowOperator
@@ -248,6 +261,60 @@ def test_empty_files_and_touches_end_their_run_as_skipped(services):
     with pytest.raises(AirflowSkipException):
         claim(make_context())
     assert services.ledger.read_open_batches() == []
+
+
+def put_touches(services):
+    """A touch of what is in the output already, and one more that does not fit into its claim."""
+    entry = put_upload(services, "flights/1.csv")
+    claimed = claim(make_context())
+    end = UploadOutcome(entry, UploadState.SUCCEEDED, {})
+    note_contents(services.ledger, "flights", [end])
+    services.ledger.settle(services.ledger.read_batch(claimed["batch_id"]), [end])
+    services.ledger.close_batch(claimed["batch_id"], BatchState.SUCCEEDED)
+    put_upload(services, "flights/1.csv")
+    put_upload(services, "flights/1.csv")
+
+
+def test_a_claim_of_touches_alone_sends_its_wake_up_for_what_waits_behind(services, monkeypatch):
+    """As Airflow's own runner of tasks ends it: the events of a task that is skipped are not sent."""
+    put_touches(services)
+    sent = Mock(**{"send.return_value.inactive_assets": []})
+    monkeypatch.setattr("signal.signal", Mock())  # the runner has a process of its own
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", sent, raising=False)
+    with DAG("flights"):
+        operator = ClaimBatchOperator(task_id="claim_batch", pipeline=make_pipeline(batch={"max_files": 1}))
+        operator >> [EmptyOperator(task_id="create_job_flow"), EmptyOperator(task_id="publish")]
+    context = make_context("run2")
+    ti = RuntimeTaskInstance.model_construct(
+        id=uuid4(),
+        task_id="claim_batch",
+        dag_id="flights",
+        run_id="run2",
+        try_number=1,
+        map_index=-1,
+        task=operator,
+        start_date=START,
+        _ti_context_from_server=None,
+    )
+    state, message, error = task_runner.run(ti, context, structlog.get_logger())
+    assert (state, error) == (TaskInstanceState.SUCCESS, None)
+    assert [event["dest_asset_key"]["name"] for event in message.outlet_events] == ["flights_inbox"]
+    (skipped,) = [
+        call.kwargs["msg"].tasks
+        for call in sent.send.mock_calls
+        if isinstance(call.kwargs.get("msg"), SkipDownstreamTasks)
+    ]
+    assert skipped == ["create_job_flow", "publish"]
+
+
+def test_the_last_claim_of_touches_alone_is_skipped(services):
+    put_touches(services)
+    with pytest.raises(DownstreamTasksSkipped):
+        claim(make_context("run2"), batch={"max_files": 1})
+    context = make_context("run3")
+    with pytest.raises(AirflowSkipException):
+        claim(context, batch={"max_files": 1})
+    assert woken(context) == []
 
 
 def test_a_hidden_key_is_taken_where_a_person_names_it(services):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sparkdrop.aws.content_notes import note_contents
 from sparkdrop.aws.invocation_claims import InvocationSource, open_invocation_batch
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
@@ -91,10 +92,11 @@ def end_without_spark(
         if not entry.arrival.bytes
     ]
     left = [entry for entry in claimed if entry.arrival.bytes]
-    if contents and head.invocation_id is None:
+    if contents:
         ended += contents.find_ends(left)
     if not ended:
         return left
+    note_contents(ledger, head.pipeline, ended)
     ledger.settle(head, ended)
     over = {outcome.entry.upload_id for outcome in ended}
     left = [entry for entry in left if entry.upload_id not in over]

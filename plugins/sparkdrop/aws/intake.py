@@ -133,7 +133,9 @@ def select_again(
             continue
         # a listing's time may differ from the event's: the upload keeps the id that it got first
         upload_id = str(item.get("upload_id", arrival.upload_id))
-        entry = InboxEntry(upload_id, arrival, _next_attempt(item), invocation_id=invocation_id)
+        entry = InboxEntry(
+            upload_id, arrival, _next_attempt(item), invocation_id=invocation_id, is_chosen=True
+        )
         (busy if item.get("state") == UploadState.CLAIMED else entries).append(entry)
     return Selection(tuple(entries), tuple(busy))
 

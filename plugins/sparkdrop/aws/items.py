@@ -15,6 +15,7 @@ invocation's batch     ``invocation#<invocation_id>``    ``batch#<batch_id>``
 invocation that waits  ``invocations#<pipeline>``        ``<turn>``
 rest of a schedule     ``rest#<pipeline>``               ``rest``
 what succeeded         ``content#<pipeline>#<hash>``     ``newest``
+where it has landed    ``content#<pipeline>#<hash>``     ``landed#<upload_id>``
 link                   ``link#<link's id>``              ``link``
 what landed of it      ``link#<link's id>``              ``object#<hash>``
 caller's link          ``links#<caller>``                ``<link's id>``
@@ -155,9 +156,14 @@ def rest_key(pipeline: str) -> dict[str, str]:
 
 
 def content_key(pipeline: str, *what: str) -> dict[str, str]:
-    """The key of the note of what succeeded last at a place, or with a content."""
+    """The key of the note of what succeeded last at a place, or of the mark that a content has succeeded."""
     digest = hashlib.sha256("\0".join(what).encode()).hexdigest()[:32]
     return {"pk": f"content#{pipeline}#{digest}", "sk": "newest"}
+
+
+def content_landing_key(pk: str, upload_id: str) -> dict[str, str]:
+    """The key of the note that a content, by the partition of its mark, has landed as an upload."""
+    return {"pk": pk, "sk": f"landed#{upload_id}"}
 
 
 def link_key(link_id: str) -> dict[str, str]:
@@ -223,6 +229,7 @@ def build_upload_facts(pipeline: str, entry: InboxEntry) -> Item:
         "invocation_id": entry.invocation_id,
         "group_id": entry.group_id,
         "uncounted": entry.uncounted,
+        "is_chosen": entry.is_chosen,
     }
     return facts | {name: value for name, value in rare.items() if value}
 
@@ -245,6 +252,7 @@ def parse_entry(item: Item) -> InboxEntry:
         invocation_id=item.get("invocation_id"),
         group_id=item.get("group_id"),
         uncounted=item.get("uncounted", 0),
+        is_chosen=item.get("is_chosen", False),
     )
 
 

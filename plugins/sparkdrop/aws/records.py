@@ -16,10 +16,12 @@ FACTS_OF_A_CLAIM = (
     "rows_rejected",
     "rejects",
     "reason",
+    "same_as",
     "log",
     "invocation_id",
     "group_id",
     "uncounted",
+    "is_chosen",
 )
 """What an upload's item tells of the batch that last held it; the next claim takes it away."""
 
@@ -119,7 +121,7 @@ class UploadOutcome:
         entry: the claimed upload.
         state: SUCCEEDED, FAILED or QUARANTINED; PENDING gives it back to the inbox.
         facts: what the upload's item shall tell: output, rows_in, rows_out, rows_rejected, rejects, reason,
-            log.
+            log; of what has the content of another, same_as: the upload whose rows the output has.
         retry_at: with PENDING, when the next attempt may be.
         group_id: with PENDING, the uploads that it is tried again with, and with no others.
         uncounted: with PENDING, the attempts that do not count.

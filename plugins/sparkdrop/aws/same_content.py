@@ -2,19 +2,20 @@
 
 A rewrite that changes metadata alone, and a move inside of a bucket, are new object versions to S3. Their
 rows are in the output already, so that another run would only double them. What succeeded is noted in the
-ledger by its place and by its content; contents are equal where size and entity tag are.
+ledger (`sparkdrop.aws.content_notes`); contents are equal where size and entity tag are.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from sparkdrop.aws.items import Item, content_key
+from sparkdrop.aws.content_notes import ContentNote, read_notes
+from sparkdrop.aws.items import Item
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import UploadOutcome
 from sparkdrop.aws.storage import Storage
-from sparkdrop.aws.values import marshal
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.uploads import Arrival, UploadState, upload_identity
 
@@ -24,38 +25,36 @@ _MOVED_WITHIN = timedelta(minutes=15)
 _TRUNCATED = timedelta(seconds=2)
 """S3 tells some times in whole seconds."""
 
-_LOOKS = 50
-"""The most keys that one claim asks S3 after: a thousand equal small files shall not hold it up."""
+_LOOKS = 1_000
+"""The keys that one claim asks S3 after; where that is not enough, the rest is the next claim's to decide."""
+
+_LOOKS_AT_ONCE = 8
+"""Under botocore's ten connections."""
+
+Place = tuple[str, str]
+"""A bucket and a key."""
 
 
-def note_contents(ledger: Ledger, pipeline: str, entries: Iterable[InboxEntry]) -> None:
-    """Note what succeeded; of one place, and of one content, the newest counts."""
-    notes: dict[str, Item] = {}
-    for entry in sorted(entries, key=lambda entry: entry.upload_id):
-        arrival = entry.arrival
-        for key in _keys(pipeline, arrival):
-            notes[key["pk"]] = {
-                **key,
-                "noted_upload_id": entry.upload_id,
-                "bucket": arrival.bucket,
-                "key": arrival.key,
-                "etag": arrival.etag,
-                "bytes": arrival.bytes,
-            }
-    ledger.table.batch_write([{"PutRequest": {"Item": marshal(note)}} for note in notes.values()])
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """What has one content.
 
+    Attributes:
+        waiting: what waits, oldest first.
+        held: what other batches hold.
+        notes: what is in the output.
+    """
 
-def _keys(pipeline: str, arrival: Arrival) -> list[dict[str, str]]:
-    """The keys of the notes of an object, by its place and by its content; without an entity tag none."""
-    if arrival.etag is None:
-        return []
-    place = content_key(pipeline, "place", arrival.bucket, arrival.key)
-    return [place, content_key(pipeline, "content", arrival.bucket, arrival.etag, str(arrival.bytes))]
+    waiting: list[InboxEntry] = field(default_factory=list)
+    held: list[InboxEntry] = field(default_factory=list)
+    notes: list[ContentNote] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class ContentCheck:
-    """Tells what a pipeline need not process.
+    """Tells what a pipeline need not process. It is one claim's: what it has looked at, it looks at once.
+
+    What a person or an invocation chose is processed, whatever is in the output.
 
     Attributes:
         ledger: the ledger.
@@ -66,63 +65,164 @@ class ContentCheck:
     ledger: Ledger
     storage: Storage
     pipeline: str
+    _gone: dict[Place, datetime | None] = field(default_factory=dict, init=False)
 
     def hold_back(self, waiting: Sequence[InboxEntry]) -> list[InboxEntry]:
-        """Leave out what waits together with its own copy, until it is known what became of the older one."""
-        first: dict[object, InboxEntry] = {}
+        """Leave out what shall not be claimed now.
+
+        That is what has the content of an older one that waits as well, or that another batch holds, until it
+        is known what became of that one; and what would take too many looks. Of what takes any some is always
+        decided on, so that the next claim gets to the rest.
+        """
+        groups = self._group(sorted(waiting, key=lambda entry: entry.upload_id))
+        looks, unseen = _choose_looks(groups)
+        self._look(looks)
         taken: list[InboxEntry] = []
-        looks = 0
-        for entry in sorted(waiting, key=lambda entry: entry.upload_id):
-            arrival = entry.arrival
-            content = (arrival.bucket, arrival.etag, arrival.bytes)
-            older = first.setdefault(content, entry)
-            is_again = older is not entry and arrival.etag is not None and entry.invocation_id is None
-            if is_again and older.arrival.key != arrival.key:
-                looks += 1
-                is_again = looks <= _LOOKS and self._was_moved(older.arrival.key, arrival)
-            if not is_again or upload_identity(older.upload_id) == upload_identity(entry.upload_id):
-                taken.append(entry)
+        for equals in groups:
+            older = list(equals.held)
+            for entry in equals.waiting:
+                if entry.is_chosen or (entry.upload_id not in unseen and not self._is_again(entry, older)):
+                    taken.append(entry)
+                older.append(entry)
         return taken
 
     def find_ends(self, entries: Sequence[InboxEntry]) -> list[UploadOutcome]:
         """Find those whose rows are in the output already, with the end that they have."""
-        keys = {key["pk"]: key for entry in entries for key in _keys(self.pipeline, entry.arrival)}
-        notes = {note["pk"]: note for note in self.ledger.table.batch_get(list(keys.values()))}
-        found = [(entry, self._match(entry, notes)) for entry in entries]
-        same = [(entry, *match) for entry, match in found if match is not None]
-        items = self.ledger.read_uploads(note["noted_upload_id"] for _, note, _ in same)
+        asked = [entry for entry in entries if not entry.is_chosen]
+        notes = read_notes(self.ledger, self.pipeline, [entry.arrival for entry in asked])
+        others = {
+            entry: [
+                note
+                for note in notes.of_content(entry.arrival)
+                if note.arrival.key != entry.arrival.key and not _is_one(note.upload_id, entry.upload_id)
+            ]
+            for entry in asked
+        }
+        self._look(
+            _place(arrival)
+            for entry, found in others.items()
+            for arrival in (*(note.arrival for note in found), *([entry.arrival] if found else []))
+        )
+        same = [(entry, self._match(entry, notes.at_place(entry.arrival), others[entry])) for entry in asked]
+        items = self.ledger.read_uploads(note.upload_id for _, found in same for note, _ in found)
         ended = {
             upload_identity(item["upload_id"]): item
             for item in items
             if item["state"] == UploadState.SUCCEEDED  # a replay may have failed since
         }
-        ends = (
-            (entry, ended.get(upload_identity(note["noted_upload_id"])), how) for entry, note, how in same
-        )
-        return [_build_end(entry, item, how) for entry, item, how in ends if item is not None]
+        ends: list[UploadOutcome] = []
+        for entry, found in same:
+            for note, how in found:
+                item = ended.get(upload_identity(note.upload_id))
+                if item is not None:
+                    ends.append(_build_end(entry, item, how))
+                    break
+        return ends
 
-    def _match(self, entry: InboxEntry, notes: dict[str, Item]) -> tuple[Item, str] | None:
-        """Find the note of what has this content already, and words for how it comes to have it."""
+    def _group(self, in_order: Sequence[InboxEntry]) -> list[Equals]:
+        """Put together what has one content."""
+        groups: dict[object, Equals] = {}
+        for entry in in_order:
+            groups.setdefault(_content(entry), Equals()).waiting.append(entry)
+        for head in self.ledger.read_open_batches():
+            if head.pipeline == self.pipeline:
+                for entry in self.ledger.read_batch_entries(head):
+                    if (equals := groups.get(_content(entry))) is not None:
+                        equals.held.append(entry)
+        oldest = [equals.waiting[0].arrival for equals in groups.values()]
+        notes = read_notes(self.ledger, self.pipeline, oldest)
+        for equals in groups.values():
+            equals.notes.extend(notes.of_content(equals.waiting[0].arrival))
+        return list(groups.values())
+
+    def _is_again(self, entry: InboxEntry, older: Sequence[InboxEntry]) -> bool:
+        """Whether an entry is a touch of an older one, or a copy that it was moved to, or from."""
+        return any(
+            not _is_one(other.upload_id, entry.upload_id)
+            if other.arrival.key == entry.arrival.key
+            else self._find_move(entry.arrival, other.arrival) is not None
+            for other in older
+        )
+
+    def _match(
+        self, entry: InboxEntry, at_place: ContentNote | None, others: Sequence[ContentNote]
+    ) -> list[tuple[ContentNote, str]]:
+        """Find the notes of what has this content already, and words for how it comes to have it."""
         arrival = entry.arrival
-        by_place, by_content = [notes.get(key["pk"]) for key in _keys(self.pipeline, arrival)] or [None, None]
-        if by_place and (by_place["etag"], by_place["bytes"]) == (arrival.etag, arrival.bytes):
-            is_itself = upload_identity(by_place["noted_upload_id"]) == upload_identity(entry.upload_id)
-            return None if is_itself else (by_place, "")
-        if by_content and by_content["key"] != arrival.key and self._was_moved(by_content["key"], arrival):
-            return by_content, f"moved from s3://{by_content['bucket']}/{by_content['key']}: "
+        if at_place and (at_place.arrival.etag, at_place.arrival.bytes) == (arrival.etag, arrival.bytes):
+            return [] if _is_one(at_place.upload_id, entry.upload_id) else [(at_place, "")]
+        moves = ((note, self._find_move(arrival, note.arrival)) for note in others)
+        return [
+            (note, f"moved {way} s3://{note.arrival.bucket}/{note.arrival.key}: ")
+            for note, way in moves
+            if way is not None
+        ]
+
+    def _find_move(self, arrival: Arrival, other: Arrival) -> str | None:
+        """Say whether an object was moved `from` another place, or `to` it: in one second either may be."""
+        if other.arrived_at <= arrival.arrived_at and self._was_deleted_after(other, arrival):
+            return "from"
+        if arrival.arrived_at <= other.arrived_at and self._was_deleted_after(arrival, other):
+            return "to"
         return None
 
-    def _was_moved(self, source: str, arrival: Arrival) -> bool:
-        """Whether a key was deleted right after this object had landed."""
-        deleted_at = self.storage.find_deletion(arrival.bucket, source)
+    def _was_deleted_after(self, source: Arrival, target: Arrival) -> bool:
+        """Whether one object was deleted right after the other had landed."""
+        deleted_at = self._gone[_place(source)]
         if deleted_at is None:
             return False
-        return arrival.arrived_at - _TRUNCATED <= deleted_at <= arrival.arrived_at + _MOVED_WITHIN
+        return target.arrived_at - _TRUNCATED <= deleted_at <= target.arrived_at + _MOVED_WITHIN
+
+    def _look(self, places: Iterable[Place]) -> None:
+        """Ask S3 since when objects are gone."""
+        new = sorted(set(places) - self._gone.keys())
+        with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
+            self._gone.update(
+                zip(new, pool.map(lambda place: self.storage.find_deletion(*place), new), strict=True)
+            )
+
+
+def _choose_looks(groups: Iterable[Equals]) -> tuple[set[Place], set[str]]:
+    """Choose which keys to look at, and name the entries that it is too much for."""
+    looks: set[Place] = set()
+    unseen: set[str] = set()
+    for equals in groups:
+        known = [entry.arrival for entry in equals.held] + [note.arrival for note in equals.notes]
+        places = {_place(arrival) for arrival in known}
+        new = places - looks
+        for entry in equals.waiting:
+            place = _place(entry.arrival)
+            places.add(place)
+            new |= {place} - looks
+            if len(places) == 1 or entry.is_chosen:
+                continue
+            if looks and len(looks) + len(new) > _LOOKS:
+                unseen.add(entry.upload_id)
+            else:
+                looks |= new
+                new = set()
+    return looks, unseen
+
+
+def _content(entry: InboxEntry) -> object:
+    """What is equal where contents are; without an entity tag nothing is equal."""
+    arrival = entry.arrival
+    return (arrival.bucket, arrival.etag, arrival.bytes) if arrival.etag is not None else entry
+
+
+def _place(arrival: Arrival) -> Place:
+    return arrival.bucket, arrival.key
+
+
+def _is_one(upload_id: str, other: str) -> bool:
+    """Whether two ids are of one object version."""
+    return upload_identity(upload_id) == upload_identity(other)
 
 
 def _build_end(entry: InboxEntry, item: Item, how: str) -> UploadOutcome:
     facts: dict[str, Any] = {
         "output": item.get("output"),
         "reason": f"{how}same content as upload {item['upload_id']}",
+        "same_as": item["upload_id"],
     }
     return UploadOutcome(entry, UploadState.SUCCEEDED, facts)

@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from sparkdrop.aws.content_notes import note_contents
 from sparkdrop.aws.emr import LIVE_STEP_STATES, Emr, StepEnd, StepStatus
 from sparkdrop.aws.items import BatchState
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.overtime import cancel_step, is_over_time, locate_step
 from sparkdrop.aws.pace import note_pace
 from sparkdrop.aws.records import BatchHead, CancelCause, UploadOutcome
-from sparkdrop.aws.same_content import note_contents
 from sparkdrop.aws.storage import Storage
 from sparkdrop.core.batch import InboxEntry
 from sparkdrop.core.bisection import Failure, Fate, decide_fates, find_root
@@ -174,9 +174,8 @@ class BatchSettler:
         state: BatchState,
         log_excerpt: str | None = None,
     ) -> Counter[UploadState]:
+        note_contents(self._ledger, head.pipeline, outcomes)
         moved = self._ledger.settle(head, outcomes)
-        succeeded = (outcome.entry for outcome in moved if outcome.state is UploadState.SUCCEEDED)
-        note_contents(self._ledger, head.pipeline, succeeded)
         ends = self._ledger.count_ends(head, outcomes) if head.invocation_id else {}
         self._ledger.close_batch(head.batch_id, state, ends, log_excerpt)
         return Counter(outcome.state for outcome in moved)

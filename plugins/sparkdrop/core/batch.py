@@ -19,6 +19,7 @@ class InboxEntry:
         invocation_id: the invocation that it is processed for; None for what merely landed.
         group_id: the uploads that it is tried again with, and with no others; None for what may be mixed.
         uncounted: attempts that do not count against the pipeline's `retries.attempts`.
+        is_chosen: a person or an invocation named it, so it is processed whatever is in the output already.
     """
 
     upload_id: str
@@ -28,6 +29,7 @@ class InboxEntry:
     invocation_id: str | None = None
     group_id: str | None = None
     uncounted: int = 0
+    is_chosen: bool = False
 
     @property
     def counted_attempt(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
 
 from sparkdrop.aws.claims import Claim, claim_batch
 from sparkdrop.aws.intake import select_again
@@ -49,7 +49,8 @@ class ClaimBatchOperator(BaseOperator):
     """Claims what waits for a pipeline, or what the run's form names, and writes the manifest for Spark.
 
     Nothing to do ends the run as skipped. Where more is waiting than one batch may hold, the pipeline is
-    woken again at once.
+    woken again at once; where all of a claim is at its end already, too, and then only the tasks after it are
+    skipped.
 
     Args:
         pipeline: whose inbox it is.
@@ -72,6 +73,10 @@ class ClaimBatchOperator(BaseOperator):
             services.ledger.note_rest(self.pipeline.name, is_left=claim.more)
         if claim.more:
             context["outlet_events"][WAKE_ALIAS].add(build_inbox_asset(self.pipeline.name))
+            if claim.head is None:
+                self.log.info("Nothing of this claim is left to process, and more is waiting")
+                # a skipped task would send no wake-up: this one succeeds, and those after it are skipped
+                raise DownstreamTasksSkipped(tasks=sorted(self.downstream_task_ids))
         if claim.head is None:
             raise AirflowSkipException(f"nothing is waiting for {self.pipeline.name}")
         return self._write_manifest(services, context, claim)
