@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ingest_parts.committing import start_upload
 from ingest_parts.encoding_files import CHUNK_BYTES, SUFFIXES, open_file
-from ingest_parts.faults import IngestError
+from ingest_parts.faults import IngestError, StoreError
 from ingest_parts.record_counts import count_records, read_csv_header
 from ingest_parts.store import Place
 from ingest_parts.writing import Written
@@ -110,7 +110,7 @@ def _open(store: Store, piece: Written) -> BinaryIO:
     place = Place.of({"uri": piece.pending.uri})
     stat = store.stat(place)
     if stat is None or stat.bytes != piece.pending.bytes:
-        raise IngestError(f"{piece.pending.uri} is not there as it was written.")
+        raise StoreError(f"{piece.pending.uri} is not there as it was written.")
     return store.open(place, stat)
 
 
