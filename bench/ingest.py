@@ -55,10 +55,11 @@ def measure(turns: int, against: str, *, large: bool) -> tuple[dict[str, Any], s
             label: {way: peak_mebibytes(way, other, batch, folder) for way in (THIS, PLAIN, OTHER)}
             for label, batch in ((case.name, case.batch) for case in cases if is_large(case))
         }
-    figures = {"mebibytes": {case.name: round(case.mebibytes, 1) for case in cases}, "seconds": seconds}
-    return {**figures, "memory_mebibytes": memory, "against": against}, render(
-        cases, seconds, memory, against
-    )
+        # while the files are there whose sizes they tell
+        sizes = {case.name: round(case.mebibytes, 1) for case in cases}
+        tables = render(cases, seconds, memory, against)
+    figures = {"mebibytes": sizes, "seconds": seconds, "memory_mebibytes": memory, "against": against}
+    return figures, tables
 
 
 def is_large(case: Case) -> bool:
