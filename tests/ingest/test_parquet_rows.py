@@ -9,6 +9,7 @@ import io
 import json
 import uuid
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -16,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from ingest_parts import parquet_rows
 from ingest_parts.faults import Unreadable
-from ingest_parts.parquet_rows import parquet_footer, read_parquet
+from ingest_parts.parquet_rows import Footer, parquet_footer, read_parquet
 
 from tests.ingest.reading import all_rejects, plain_rows
 
@@ -146,6 +148,24 @@ def test_a_file_that_was_cut_says_so() -> None:
     data = write(column([1], pa.int32())).getvalue()
     with pytest.raises(Unreadable, match="as Parquet"):
         parquet_footer(io.BytesIO(data[:-10]))
+
+
+def test_a_codec_that_is_not_read_is_named() -> None:
+    file = bytearray(write(column([1], pa.int32()), compression="SNAPPY").getvalue())
+    place = file.rindex(b"\x19\x18\x01c\x15")  # the codec stands behind the column's path
+    assert file[place + 5] == 2
+    file[place + 5] = 6  # LZO, which Arrow knows and does not read
+    with pytest.raises(Unreadable, match="the column 'c' of row group 1 cannot be read: .*LZO"):
+        list(read_parquet(io.BytesIO(bytes(file))))
+
+
+def test_the_footer_asks_no_column_for_its_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = SimpleNamespace(num_rows=3, total_byte_size=9)
+    metadata = SimpleNamespace(num_rows=3, num_row_groups=1, row_group=lambda _index: group)
+    schema = pa.schema([("c", pa.int32())])
+    opened = SimpleNamespace(metadata=metadata, schema_arrow=schema)
+    monkeypatch.setattr(parquet_rows, "_open", lambda _file: opened)
+    assert parquet_footer(io.BytesIO()) == Footer(schema, [(3, 9)])
 
 
 def test_names_that_differ_in_case_only_are_refused() -> None:

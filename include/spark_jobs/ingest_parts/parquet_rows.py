@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 BATCH_BYTES = 32 << 20  # of values in memory that make one block
 MAX_BATCH_ROWS = 128 * 1024
 
-_CODECS = {"UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD", "LZ4", "LZ4_RAW"}
 # What pyarrow raises for a file that is not as it should be; a NotImplementedError is one of these.
 _FAULTS = (pa.ArrowException, OSError, NotImplementedError, ValueError, OverflowError)
 
@@ -40,8 +39,11 @@ class Footer:
 def parquet_footer(file: BinaryIO) -> Footer:
     """The footer, for as far as a file can be read by it.
 
+    The columns of a row group are not asked for their codecs here: a codec that Arrow does not know ends the
+    whole process then. Reading the pages raises for it as it should.
+
     Raises:
-        Unreadable: it is no Parquet, is encrypted, or has a type or a codec that cannot be read.
+        Unreadable: it is no Parquet, is encrypted, or has a type that cannot be read.
     """
     opened = _open(file)
     metadata = opened.metadata
@@ -49,13 +51,6 @@ def parquet_footer(file: BinaryIO) -> Footer:
     groups = []
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
-        for place in range(group.num_columns):
-            column = group.column(place)
-            if column.compression not in _CODECS:
-                raise Unreadable(
-                    f"the column {column.path_in_schema!r} is compressed with {column.compression}, "
-                    "which cannot be read"
-                )
         groups.append((group.num_rows, group.total_byte_size))
     total = sum(rows for rows, _ in groups)
     if total != metadata.num_rows:
@@ -69,7 +64,8 @@ def read_parquet(
     """The file's rows, or those of some row groups.
 
     Raises:
-        Unreadable: the footer says so, or a page is damaged; the reason names it.
+        Unreadable: the footer says so, a page is damaged or has a codec that cannot be read; the reason names
+            the column.
     """
     footer = parquet_footer(file)
     opened = _open(file)
