@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest_parts.limits import Limits, find_long
+from ingest_parts.limits import NO_LIMITS, Limits, find_long
 from ingest_parts.text_shapes import (
     Cells,
     suspect_dates,
@@ -38,16 +38,16 @@ _INTEGER_BITS = {pa.int8(): 8, pa.int16(): 16, pa.int32(): 32, pa.int64(): 64}
 class Target:
     """A column's type, as the output has it.
 
-    ``sql`` is how people write it, ``max_length`` the length of a VARCHAR or CHAR, ``limits`` what the parts of
-    an array, map or struct are held to, ``inferred`` whether the stricter rules of inference hold (codes are no
-    numbers).
+    ``sql`` is how people write it, ``max_length`` the length of a VARCHAR or CHAR, ``inferred`` whether the
+    stricter rules of inference hold (codes are no numbers), ``limits`` what the parts of an array, map or struct
+    are held to.
     """
 
     arrow: pa.DataType
     sql: str
     max_length: int | None = None
     inferred: bool = False
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
 
 
 def cast_text(

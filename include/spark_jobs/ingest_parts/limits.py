@@ -29,6 +29,9 @@ class Limits:
         return self.required or self.max_length is not None or any(self.parts)
 
 
+NO_LIMITS = Limits()
+
+
 def find_beyond(values: pa.Array, limits: Limits) -> np.ndarray:
     """Which of the values are beyond the limits, or have a part that is."""
     bad = np.zeros(len(values), np.bool_)
