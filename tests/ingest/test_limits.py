@@ -62,7 +62,8 @@ def test_limits_that_refuse_nothing_are_none() -> None:
 def test_json_and_typed_values_are_held_to_the_same(*, is_text: bool) -> None:
     texts = ['{"a": 1, "b": 1}', '{"b": 2}', None, '{"a": null}']
     typed = pa.array([{"a": 1, "b": 1}, {"b": 2}, None, {"a": None}], _STRUCT)
-    column = Column(pa.array(texts), True, np.zeros(4, np.bool_)) if is_text else Column(typed, is_text=False)
+    json = Column(pa.array(texts), is_text=True, quoted=np.zeros(4, np.bool_))
+    column = json if is_text else Column(typed, is_text=False)
     values, bad = convert(column, Target(_STRUCT, "", limits=_STRUCT_LIMITS), Rules())
     assert bad.tolist() == [False, True, False, True]
     kept = pa.table({"s": values.filter(pa.array(~bad))})

@@ -155,7 +155,7 @@ def test_a_codec_that_is_not_read_is_named() -> None:
     place = file.rindex(b"\x19\x18\x01c\x15")  # the codec stands behind the column's path
     assert file[place + 5] == 2
     file[place + 5] = 6  # LZO, which Arrow knows and does not read
-    with pytest.raises(Unreadable, match="the column 'c' of row group 1 cannot be read: .*LZO"):
+    with pytest.raises(Unreadable, match=r"the column 'c' of row group 1 cannot be read: .*LZO"):
         list(read_parquet(io.BytesIO(bytes(file))))
 
 

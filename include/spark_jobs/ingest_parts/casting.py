@@ -39,8 +39,8 @@ class Target:
     """A column's type, as the output has it.
 
     ``sql`` is how people write it, ``max_length`` the length of a VARCHAR or CHAR, ``inferred`` whether the
-    stricter rules of inference hold (codes are no numbers), ``limits`` what the parts of an array, map or struct
-    are held to.
+    stricter rules of inference hold (codes are no numbers), ``limits`` what the parts of an array, map or
+    struct are held to.
     """
 
     arrow: pa.DataType
