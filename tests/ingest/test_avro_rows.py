@@ -122,6 +122,13 @@ def test_a_type_with_itself_as_a_part_is_refused() -> None:
         list(read_avro(io.BytesIO(data)))
 
 
+@pytest.mark.parametrize("wrap", [lambda kind: kind, lambda kind: {"type": "array", "items": kind}])
+def test_a_record_without_fields_is_refused(wrap: Any) -> None:
+    kind = wrap({"type": "record", "name": "e", "fields": []})
+    with pytest.raises(Unreadable, match=r"the column 'c' has the type struct<>, which cannot be read"):
+        list(read_avro(io.BytesIO(write(field(kind), []))))
+
+
 @pytest.mark.parametrize("data", [b"", b"Obj\x01", b"this is no avro file"])
 def test_what_is_no_avro_says_so(data: bytes) -> None:
     with pytest.raises(Unreadable, match="its header cannot be read as Avro"):

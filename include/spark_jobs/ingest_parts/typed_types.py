@@ -16,7 +16,7 @@
 | large, view and fixed-size strings, binaries and lists | STRING, BINARY, ARRAY |
 | any other extension (JSON, geometry) | the type it is stored as |
 | STRUCT, ARRAY, MAP | the same, of what their parts become |
-| UNION, INTERVAL, run-end encoded | the file is refused |
+| UNION, INTERVAL, run-end encoded, a STRUCT without fields | the file is refused |
 """
 
 from __future__ import annotations
@@ -114,6 +114,6 @@ def _nested_type(kind: pa.DataType) -> pa.DataType:
         return pa.list_(normal_type(kind.value_type))
     if pa.types.is_map(kind):
         return pa.map_(normal_type(kind.key_type), normal_type(kind.item_type))
-    if pa.types.is_struct(kind):
+    if pa.types.is_struct(kind) and kind.num_fields:
         return pa.struct(normal_schema(pa.schema(list(kind))))
     raise Unreadable(f"has the type {kind}, which cannot be read")
