@@ -94,6 +94,10 @@ def at(*parts: int) -> dt.datetime:
         ("2024-01-05", ZONED, None, BAD),
         ("2024-07-01 10:00:00", ZONED, BERLIN, at(2024, 7, 1, 8)),
         ("2024-03-31 02:30:00", ZONED, BERLIN, BAD),
+        ("0001-01-01 00:00:00", ZONED, BERLIN, BAD),
+        ("0001-01-01T00:00:00+02:00", ZONED, None, BAD),
+        ("9999-12-31 23:59:59", ZONED, Rules(time_zone="America/New_York"), BAD),
+        ("9999-12-31 23:59:59", ZONED, BERLIN, at(9999, 12, 31, 22, 59, 59)),
         ("2024-01-05 10:00:00", NAIVE, None, dt.datetime(2024, 1, 5, 10)),
         ("2024-01-05 10:00:00Z", NAIVE, None, BAD),
     ],
@@ -177,6 +181,7 @@ def test_every_time_comes_back(values: list[dt.datetime]) -> None:
         (["", ""], pa.string()),
         (["NaN", "1.5"], pa.string()),
         (["+49301234"], pa.string()),
+        (["2024-01-05T10:00:00Z", "0001-01-01T00:00:00+02:00"], pa.string()),
     ],
 )
 def test_what_is_inferred(texts: list[str | None], kind: pa.DataType) -> None:

@@ -173,11 +173,17 @@ def _timestamp_judge(rules: Rules, *, zoned: bool) -> Judge:
             return moment if moment.tzinfo is None else None
         if moment.tzinfo is None:
             moment = _place(moment, zone)
-            if moment is None:
-                return None
-        return moment.astimezone(UTC)
+        return _to_utc(moment) if moment is not None else None
 
     return judge
+
+
+def _to_utc(moment: datetime) -> datetime | None:
+    """The same instant in UTC; None where that is before the year 1 or after 9999."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _place(moment: datetime, zone: ZoneInfo) -> datetime | None:
