@@ -115,7 +115,7 @@ def _decimal(text: str, rules: Rules, precision: int, scale: int) -> Decimal | N
     sign, whole, places = parts[0], parts[1].lstrip("0"), parts[2].rstrip("0")
     if len(places) > scale or len(whole) > precision - scale:
         return None
-    return Decimal(f"{sign}{whole or '0'}.{places or '0'}")
+    return Decimal(f"{sign}{whole or '0'}{'.' if places else ''}{places}")
 
 
 def _float(text: str, rules: Rules, *, narrow: bool, inferred: bool) -> float | None:
