@@ -71,6 +71,23 @@ def test_rows_of_every_codec_are_those_that_duckdb_writes_and_reads(codec: str, 
         (pa.dictionary(pa.int32(), pa.string()), "x", pa.string(), "x"),
         (pa.large_string(), "x", pa.string(), "x"),
         (pa.large_binary(), b"x", pa.binary(), b"x"),
+        (pa.string_view(), "x", pa.string(), "x"),
+        (pa.binary_view(), b"\xff", pa.binary(), b"\xff"),
+        (pa.list_(pa.string_view()), ["x", None], pa.list_(pa.string()), ["x", None]),
+        (pa.list_(pa.string_view(), 1), ["x"], pa.list_(pa.string()), ["x"]),
+        (pa.large_list(pa.string_view()), ["x"], pa.list_(pa.string()), ["x"]),
+        (
+            pa.struct([("a", pa.string_view()), ("t", pa.timestamp("ns"))]),
+            {"a": "x", "t": 1000},
+            pa.struct([("a", pa.string()), ("t", pa.timestamp("us"))]),
+            {"a": "x", "t": dt.datetime(1970, 1, 1, 0, 0, 0, 1)},
+        ),
+        (
+            pa.map_(pa.string_view(), pa.binary_view()),
+            [("a", b"x")],
+            pa.map_(pa.string(), pa.binary()),
+            [("a", b"x")],
+        ),
         (pa.binary(2), b"xy", pa.binary(), b"xy"),
         (pa.large_list(pa.uint8()), [1, None], pa.list_(pa.int16()), [1, None]),
         (pa.list_(pa.int8(), 2), [1, 2], pa.list_(pa.int8()), [1, 2]),
@@ -106,6 +123,12 @@ def test_a_nanosecond_that_is_none_of_microseconds_is_a_reject_with_its_row() ->
     assert [row["id"] for row in plain_rows(blocks)] == [0, 1, 3, 4]
     located = [place for block in blocks for place in block.origins.locate(range(block.rows))]
     assert [row for _, row, _ in located] == [1, 2, 4, 5]
+
+
+def test_a_reject_tells_the_texts_of_views() -> None:
+    texts, times = pa.array(["x", "y"], pa.string_view()), pa.array([1000, 1001], pa.timestamp("ns"))
+    (reject,) = all_rejects(read_parquet(write(pa.table({"s": texts, "t": times}))))
+    assert json.loads(reject.text) == {"s": "y", "t": "1970-01-01 00:00:00.000001001"}
 
 
 def test_some_row_groups_know_their_rows() -> None:

@@ -11,6 +11,7 @@ from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
 from ingest_parts.typed_casting import normalize
 from ingest_parts.typed_text import row_text
 from ingest_parts.typed_types import normal_schema
+from ingest_parts.typed_views import without_views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,7 @@ def build_block(batch: pa.RecordBatch, first_row: int, counted: int) -> Block:
         counted: rows that the file itself says are in these bytes.
     """
     normal_schema(batch.schema)
+    batch = without_views(batch)
     columns: dict[str, pa.Array] = {}
     bad_rows: dict[int, tuple[str, str]] = {}
     for index, name in enumerate(batch.schema.names):

@@ -24,7 +24,7 @@ def cast_typed(values: pa.Array, kind: pa.DataType, *, merged: bool = False) -> 
     case: a missing field is null. Text takes any value in its canonical form.
 
     Args:
-        values: of any type that a file can have.
+        values: of any type that a file can have but for views.
         kind: the type to give.
         merged: the type is one that `merge_types` made: a date becomes its midnight.
     """
@@ -62,9 +62,9 @@ def _is_nested(kind: pa.DataType) -> bool:
 
 def _to_string(values: pa.Array) -> Cast:
     kind = values.type
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if pa.types.is_large_string(kind):
         return pc.cast(values, pa.string()), np.zeros(len(values), np.bool_)
-    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+    if pa.types.is_large_binary(kind):
         values = pc.cast(values, pa.binary())
     return to_text(values)
 
@@ -119,12 +119,9 @@ def _is_bytes(kind: pa.DataType) -> bool:
     tests = (
         pa.types.is_binary,
         pa.types.is_large_binary,
-        pa.types.is_binary_view,
         pa.types.is_fixed_size_binary,
     )
-    return any(
-        test(kind) for test in (*tests, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    )
+    return any(test(kind) for test in (*tests, pa.types.is_string, pa.types.is_large_string))
 
 
 def _back_and_forth(values: pa.Array, kind: pa.DataType) -> pa.Array:
