@@ -18,7 +18,7 @@ def without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch(columns, names=batch.schema.names)
 
 
-def _plain_type(kind: pa.DataType) -> pa.DataType:
+def _plain_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911  a table
     if pa.types.is_string_view(kind):
         return pa.string()
     if pa.types.is_binary_view(kind):
