@@ -117,7 +117,7 @@ def convert(
 def _cast(column: Column, target: Target, rules: Rules, *, ignore_extra: bool) -> tuple[pa.Array, Bad]:
     values = column.values
     if not column.is_text:
-        values, bad = cast_typed(values, target.arrow, merged=target.inferred)
+        values, bad = cast_typed(values, target.arrow, merged=target.inferred, ignore_extra=ignore_extra)
         if target.max_length is not None:
             values, long = cast_text(values, target, rules)
             bad = bad | long
