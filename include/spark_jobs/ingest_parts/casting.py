@@ -70,6 +70,8 @@ def cast_text(
     if pa.types.is_null(kind):
         return pa.nulls(len(values)), values.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_binary(kind) and quoted is None:
+        missing = pc.is_in(values, pa.array(["", *rules.nulls], values.type))
+        values = pc.if_else(missing, pa.scalar(None, values.type), values)
         return values.cast(pa.binary()), np.zeros(len(values), bool)
     wrong = _wrong_kind(kind, quoted)
     cells = Cells(values)

@@ -129,8 +129,9 @@ def _float(text: str, rules: Rules, *, narrow: bool, inferred: bool) -> float | 
     digits, exponent = found[2], found[3] or ""
     if re.match(r"0\d", digits) and not rules.leading_zeros:
         return None
-    if inferred and exponent and "." not in digits and exponent[1] not in "+-":
-        return None  # 12E4 is a code more often than a number
+    bare = exponent and "." not in digits and exponent[1] not in "+-"
+    if inferred and (bare or digits.endswith(".")):
+        return None  # 12E4 and 1. are codes more often than numbers
     with np.errstate(over="ignore"):
         value = float(np.float32(normal)) if narrow else float(str(normal))
     if value in (float("inf"), float("-inf")):
