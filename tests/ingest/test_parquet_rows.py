@@ -15,10 +15,12 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from ingest_parts import parquet_rows
 from ingest_parts.faults import Unreadable
+from ingest_parts.parquet_int96 import find_finer
 from ingest_parts.parquet_rows import Footer, parquet_footer, read_parquet
 
 from tests.ingest.reading import all_rejects, plain_rows
@@ -129,6 +131,42 @@ def test_a_reject_tells_the_texts_of_views() -> None:
     texts, times = pa.array(["x", "y"], pa.string_view()), pa.array([1000, 1001], pa.timestamp("ns"))
     (reject,) = all_rejects(read_parquet(write(pa.table({"s": texts, "t": times}))))
     assert json.loads(reject.text) == {"s": "y", "t": "1970-01-01 00:00:00.000001001"}
+
+
+FAR = [dt.datetime(9999, 12, 31, 23, 59, 59, 123456), dt.datetime(1, 1, 1), dt.datetime(2024, 1, 5, 8), None]
+
+
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value], lambda value: {"t": value}])
+@pytest.mark.parametrize("name", ["c", "c.t"])
+def test_int96_has_room_for_every_day(name: str, wrap: Any) -> None:
+    values = [wrap(value) for value in FAR]
+    kind = pa.infer_type(values)
+    table = pa.table({"id": range(4), name: pa.array(values, kind)})
+    file = write(table, use_deprecated_int96_timestamps=True, row_group_size=3)
+    blocks = list(read_parquet(file, batch_bytes=1))
+    assert plain_rows(blocks) == table.to_pylist()
+    assert parquet_footer(file).schema.field(name).type.equals(blocks[0].columns[name].values.type)
+
+
+def test_a_nanosecond_of_int96_is_a_reject_that_tells_it() -> None:
+    times = pa.array([1000, 1704443400000000123, 2000], pa.timestamp("ns"))
+    file = write(pa.table({"id": range(3), "t": times}), use_deprecated_int96_timestamps=True)
+    blocks = list(read_parquet(file))
+    (reject,) = all_rejects(blocks)
+    assert (reject.row, reject.column, reject.value) == (2, "t", "2024-01-05 08:30:00.000000123")
+    assert json.loads(reject.text) == {"id": 1, "t": "2024-01-05 08:30:00.000000123"}
+    assert [row["id"] for row in plain_rows(blocks)] == [0, 2]
+
+
+def test_a_nanosecond_is_found_in_any_year() -> None:
+    day = dt.datetime(9999, 12, 31, 23, 59, 59, 123456)
+    micros = pa.array([day, day, None], pa.timestamp("us"))
+    turns = pc.cast(micros, pa.timestamp("ns"), safe=False).cast(pa.int64()).to_pylist()
+    nanos = pa.array([turns[0], turns[1] + 616, None], pa.timestamp("ns"))
+    finer = find_finer(pa.record_batch({"t": micros}), pa.record_batch({"t": nanos}))
+    assert finer is not None
+    assert finer.rows["t"].tolist() == [False, True, False]
+    assert finer.told.column("t")[1].as_py() == "9999-12-31 23:59:59.123456616"
 
 
 def test_some_row_groups_know_their_rows() -> None:

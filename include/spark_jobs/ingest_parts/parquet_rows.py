@@ -6,12 +6,14 @@ What becomes of each type is the table in `typed_types`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest_parts.faults import Unreadable
+from ingest_parts.parquet_int96 import find_finer, has_int96, int96_columns
 from ingest_parts.typed_blocks import build_block
 from ingest_parts.typed_types import normal_schema
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from ingest_parts.blocks import Block
+    from ingest_parts.typed_blocks import Finer
 
 BATCH_BYTES = 32 << 20  # of values in memory that make one block
 MAX_BATCH_ROWS = 128 * 1024
@@ -69,6 +72,7 @@ def read_parquet(
     """
     footer = parquet_footer(file)
     opened = _open(file)
+    wide = _open(file, coerce_int96_timestamp_unit="us") if has_int96(opened) else None
     first_rows = [1]
     for rows, _ in footer.row_groups:
         first_rows.append(first_rows[-1] + rows)
@@ -76,23 +80,45 @@ def read_parquet(
         rows, size = footer.row_groups[group]
         batch_rows = min(MAX_BATCH_ROWS, max(1, batch_bytes * rows // max(size, 1)))
         done = 0
-        for batch in _batches(opened, group, batch_rows):
-            yield build_block(batch, first_rows[group] + done, batch.num_rows)
+        for batch, finer in _batches(opened, wide, group, batch_rows):
+            yield build_block(batch, first_rows[group] + done, batch.num_rows, finer=finer)
             done += batch.num_rows
         if done != rows:
             raise Unreadable(f"row group {group + 1} has {done} rows, the footer says {rows}")
 
 
-def _open(file: BinaryIO) -> pq.ParquetFile:
+def _open(file: BinaryIO, **options: str) -> pq.ParquetFile:
     file.seek(0)
     try:
-        return pq.ParquetFile(file, page_checksum_verification=True)
+        return pq.ParquetFile(file, page_checksum_verification=True, **options)
     except _FAULTS as error:
         raise Unreadable(f"it cannot be read as Parquet: {plain(error)}") from error
 
 
-def _batches(opened: pq.ParquetFile, group: int, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    batches = opened.iter_batches(batch_size=batch_rows, row_groups=[group], use_threads=False)
+def _batches(
+    opened: pq.ParquetFile, wide: pq.ParquetFile | None, group: int, batch_rows: int
+) -> Iterator[tuple[pa.RecordBatch, Finer | None]]:
+    """The batches of a row group, with what is finer in the file."""
+    if wide is None:
+        for batch in _read_group(opened, group, batch_rows):
+            yield batch, None
+        return
+    names = int96_columns(opened, wide)
+    pairs = zip_longest(
+        _read_group(wide, group, batch_rows), _read_group(opened, group, batch_rows, columns=names)
+    )
+    for batch, exact in pairs:
+        if batch is None or exact is None or batch.num_rows != exact.num_rows:
+            raise Unreadable(f"row group {group + 1} has columns of several lengths")
+        yield batch, find_finer(batch, exact)
+
+
+def _read_group(
+    opened: pq.ParquetFile, group: int, batch_rows: int, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    batches = opened.iter_batches(
+        batch_size=batch_rows, row_groups=[group], columns=columns, use_threads=False
+    )
     while True:
         try:
             batch = next(batches, None)

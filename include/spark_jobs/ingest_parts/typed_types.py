@@ -8,6 +8,7 @@
 | DECIMAL of up to 38 digits, of any width | DECIMAL of 128 bits |
 | DECIMAL of more digits | STRING, plain digits |
 | TIMESTAMP of seconds, milliseconds, nanoseconds | microseconds; a value that has more is a reject |
+| TIMESTAMP of Parquet's INT96 | the same, also before 1677 and after 2262 |
 | TIMESTAMP with a zone | the same instant in UTC |
 | TIME | STRING, `HH:MM:SS.ffffff`; nine places where a value needs them |
 | UUID | STRING, as 8-4-4-4-12 hexadecimal digits |
