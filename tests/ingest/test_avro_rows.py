@@ -18,6 +18,10 @@ from ingest_parts.faults import Unreadable
 
 from tests.ingest.reading import plain_rows
 
+DATE = {"type": "int", "logicalType": "date"}
+MILLIS = {"type": "long", "logicalType": "timestamp-millis"}
+LOCAL = {"type": "long", "logicalType": "local-timestamp-micros"}
+
 
 def write(fields: list[Any], rows: list[dict[str, Any]], **options: Any) -> bytes:
     file = io.BytesIO()
@@ -43,6 +47,14 @@ def field(kind: Any) -> list[Any]:
         (["int", "long", "null"], 2**40, pa.int64(), 2**40),
         (["int", "string"], 5, pa.string(), "5"),
         (["boolean", "string"], True, pa.string(), "true"),
+        (
+            [DATE, MILLIS],
+            dt.date(2024, 1, 5),
+            pa.timestamp("us", "UTC"),
+            dt.datetime(2024, 1, 5, tzinfo=dt.UTC),
+        ),
+        ([DATE, LOCAL, "null"], dt.date(2024, 1, 5), pa.timestamp("us"), dt.datetime(2024, 1, 5)),
+        ([LOCAL, DATE], dt.datetime(2024, 1, 5, 8), pa.timestamp("us"), dt.datetime(2024, 1, 5, 8)),
         ({"type": "enum", "name": "e", "symbols": ["A", "B"]}, "B", pa.string(), "B"),
         ({"type": "fixed", "name": "f", "size": 2}, b"xy", pa.binary(), b"xy"),
         ({"type": "array", "items": ["null", "int"]}, [1, None], pa.list_(pa.int32()), [1, None]),
@@ -120,6 +132,13 @@ def test_a_type_with_itself_as_a_part_is_refused() -> None:
     data = write(field(["null", "r"]), [{"c": None}])
     with pytest.raises(Unreadable, match="itself as a part"):
         list(read_avro(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("wrap", [lambda kind: kind, lambda kind: {"type": "array", "items": kind}])
+def test_a_record_without_fields_is_refused(wrap: Any) -> None:
+    kind = wrap({"type": "record", "name": "e", "fields": []})
+    with pytest.raises(Unreadable, match=r"the column 'c' has the type struct<>, which cannot be read"):
+        list(read_avro(io.BytesIO(write(field(kind), []))))
 
 
 @pytest.mark.parametrize("data", [b"", b"Obj\x01", b"this is no avro file"])

@@ -9,15 +9,19 @@ import io
 import json
 import uuid
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from ingest_parts import parquet_rows
 from ingest_parts.faults import Unreadable
-from ingest_parts.parquet_rows import parquet_footer, read_parquet
+from ingest_parts.parquet_int96 import find_finer
+from ingest_parts.parquet_rows import Footer, parquet_footer, read_parquet
 
 from tests.ingest.reading import all_rejects, plain_rows
 
@@ -69,6 +73,23 @@ def test_rows_of_every_codec_are_those_that_duckdb_writes_and_reads(codec: str, 
         (pa.dictionary(pa.int32(), pa.string()), "x", pa.string(), "x"),
         (pa.large_string(), "x", pa.string(), "x"),
         (pa.large_binary(), b"x", pa.binary(), b"x"),
+        (pa.string_view(), "x", pa.string(), "x"),
+        (pa.binary_view(), b"\xff", pa.binary(), b"\xff"),
+        (pa.list_(pa.string_view()), ["x", None], pa.list_(pa.string()), ["x", None]),
+        (pa.list_(pa.string_view(), 1), ["x"], pa.list_(pa.string()), ["x"]),
+        (pa.large_list(pa.string_view()), ["x"], pa.list_(pa.string()), ["x"]),
+        (
+            pa.struct([("a", pa.string_view()), ("t", pa.timestamp("ns"))]),
+            {"a": "x", "t": 1000},
+            pa.struct([("a", pa.string()), ("t", pa.timestamp("us"))]),
+            {"a": "x", "t": dt.datetime(1970, 1, 1, 0, 0, 0, 1)},
+        ),
+        (
+            pa.map_(pa.string_view(), pa.binary_view()),
+            [("a", b"x")],
+            pa.map_(pa.string(), pa.binary()),
+            [("a", b"x")],
+        ),
         (pa.binary(2), b"xy", pa.binary(), b"xy"),
         (pa.large_list(pa.uint8()), [1, None], pa.list_(pa.int16()), [1, None]),
         (pa.list_(pa.int8(), 2), [1, 2], pa.list_(pa.int8()), [1, 2]),
@@ -104,6 +125,48 @@ def test_a_nanosecond_that_is_none_of_microseconds_is_a_reject_with_its_row() ->
     assert [row["id"] for row in plain_rows(blocks)] == [0, 1, 3, 4]
     located = [place for block in blocks for place in block.origins.locate(range(block.rows))]
     assert [row for _, row, _ in located] == [1, 2, 4, 5]
+
+
+def test_a_reject_tells_the_texts_of_views() -> None:
+    texts, times = pa.array(["x", "y"], pa.string_view()), pa.array([1000, 1001], pa.timestamp("ns"))
+    (reject,) = all_rejects(read_parquet(write(pa.table({"s": texts, "t": times}))))
+    assert json.loads(reject.text) == {"s": "y", "t": "1970-01-01 00:00:00.000001001"}
+
+
+FAR = [dt.datetime(9999, 12, 31, 23, 59, 59, 123456), dt.datetime(1, 1, 1), dt.datetime(2024, 1, 5, 8), None]
+
+
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value], lambda value: {"t": value}])
+@pytest.mark.parametrize("name", ["c", "c.t"])
+def test_int96_has_room_for_every_day(name: str, wrap: Any) -> None:
+    values = [wrap(value) for value in FAR]
+    kind = pa.infer_type(values)
+    table = pa.table({"id": range(4), name: pa.array(values, kind)})
+    file = write(table, use_deprecated_int96_timestamps=True, row_group_size=3)
+    blocks = list(read_parquet(file, batch_bytes=1))
+    assert plain_rows(blocks) == table.to_pylist()
+    assert parquet_footer(file).schema.field(name).type.equals(blocks[0].columns[name].values.type)
+
+
+def test_a_nanosecond_of_int96_is_a_reject_that_tells_it() -> None:
+    times = pa.array([1000, 1704443400000000123, 2000], pa.timestamp("ns"))
+    file = write(pa.table({"id": range(3), "t": times}), use_deprecated_int96_timestamps=True)
+    blocks = list(read_parquet(file))
+    (reject,) = all_rejects(blocks)
+    assert (reject.row, reject.column, reject.value) == (2, "t", "2024-01-05 08:30:00.000000123")
+    assert json.loads(reject.text) == {"id": 1, "t": "2024-01-05 08:30:00.000000123"}
+    assert [row["id"] for row in plain_rows(blocks)] == [0, 2]
+
+
+def test_a_nanosecond_is_found_in_any_year() -> None:
+    day = dt.datetime(9999, 12, 31, 23, 59, 59, 123456)
+    micros = pa.array([day, day, None], pa.timestamp("us"))
+    turns = pc.cast(micros, pa.timestamp("ns"), safe=False).cast(pa.int64()).to_pylist()
+    nanos = pa.array([turns[0], turns[1] + 616, None], pa.timestamp("ns"))
+    finer = find_finer(pa.record_batch({"t": micros}), pa.record_batch({"t": nanos}))
+    assert finer is not None
+    assert finer.rows["t"].tolist() == [False, True, False]
+    assert finer.told.column("t")[1].as_py() == "9999-12-31 23:59:59.123456616"
 
 
 def test_some_row_groups_know_their_rows() -> None:
@@ -146,6 +209,24 @@ def test_a_file_that_was_cut_says_so() -> None:
     data = write(column([1], pa.int32())).getvalue()
     with pytest.raises(Unreadable, match="as Parquet"):
         parquet_footer(io.BytesIO(data[:-10]))
+
+
+def test_a_codec_that_is_not_read_is_named() -> None:
+    file = bytearray(write(column([1], pa.int32()), compression="SNAPPY").getvalue())
+    place = file.rindex(b"\x19\x18\x01c\x15")  # the codec stands behind the column's path
+    assert file[place + 5] == 2
+    file[place + 5] = 6  # LZO, which Arrow knows and does not read
+    with pytest.raises(Unreadable, match=r"the column 'c' of row group 1 cannot be read: .*LZO"):
+        list(read_parquet(io.BytesIO(bytes(file))))
+
+
+def test_the_footer_asks_no_column_for_its_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = SimpleNamespace(num_rows=3, total_byte_size=9)
+    metadata = SimpleNamespace(num_rows=3, num_row_groups=1, row_group=lambda _index: group)
+    schema = pa.schema([("c", pa.int32())])
+    opened = SimpleNamespace(metadata=metadata, schema_arrow=schema)
+    monkeypatch.setattr(parquet_rows, "_open", lambda _file: opened)
+    assert parquet_footer(io.BytesIO()) == Footer(schema, [(3, 9)])
 
 
 def test_names_that_differ_in_case_only_are_refused() -> None:

@@ -129,6 +129,14 @@ def test_a_date_is_its_midnight_where_types_were_merged() -> None:
     assert cast([dt.date(2024, 1, 5)], pa.date32(), _US, merged=True) == [dt.datetime(2024, 1, 5)]
 
 
+def test_fields_that_the_struct_has_not_are_dropped_where_that_is_asked_for() -> None:
+    source = pa.struct([("a", pa.int8()), ("more", pa.int8())])
+    kind = pa.struct([("a", pa.int8())])
+    assert cast([{"a": 1, "more": 2}], source, kind, ignore_extra=True) == [{"a": 1}]
+    nested = cast([[{"a": 1, "more": 2}]], pa.list_(source), pa.list_(kind), ignore_extra=True)
+    assert nested == [[{"a": 1}]]
+
+
 def test_slices_of_nested_values_are_cast_alone() -> None:
     values = pa.array([[300], [1], None, [2, 3]], pa.list_(pa.int64())).slice(1)
     made, bad = cast_typed(values, pa.list_(pa.int8()))

@@ -153,6 +153,10 @@ BUILDERS: dict[str, Callable[[], bytes]] = {
     "other_names": lambda: parquet({"NAME": pa.array(["a"]), " Id": pa.array([1], pa.int64())}),
     "avro": _avro_rows,
     "avro_grown": _avro_grown,
+    "avro_empty_record": lambda: avro(
+        [{"name": "id", "type": "int"}, {"name": "e", "type": {"type": "record", "name": "e", "fields": []}}],
+        [{"id": 4, "e": {}}],
+    ),
     "avro_cut_off": lambda: _avro_rows()[:-20],
     "orc": _orc,
 }

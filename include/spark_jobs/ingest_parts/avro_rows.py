@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import fastavro
 import pyarrow as pa
 
+from ingest_parts.avro_codecs import register_codecs
 from ingest_parts.avro_types import AvroSchema, AvroTypes, fit, needs_fit
 from ingest_parts.faults import Unreadable
 from ingest_parts.parquet_rows import plain
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 BATCH_ROWS = 16 * 1024
+
+register_codecs()
 
 
 def read_avro(stream: BinaryIO, *, batch_rows: int = BATCH_ROWS) -> Iterator[Block]:

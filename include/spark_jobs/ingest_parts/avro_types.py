@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -131,6 +131,8 @@ def fit(value: Value, kind: pa.DataType) -> Value:  # noqa: PLR0911  a table
         return _text(value)
     if pa.types.is_binary(kind) and isinstance(value, str):
         return value.encode()
+    if pa.types.is_timestamp(kind) and isinstance(value, date) and not isinstance(value, datetime):
+        return datetime.combine(value, time(), UTC if kind.tz else None)
     return value
 
 
@@ -140,7 +142,7 @@ def needs_fit(kind: pa.DataType) -> bool:
         pa.types.is_boolean,
         pa.types.is_integer,
         pa.types.is_floating,
-        pa.types.is_temporal,
+        pa.types.is_date,
         pa.types.is_decimal,
     )
     return not any(test(kind) for test in simple)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest_parts.limits import NO_LIMITS, Limits, find_long
 from ingest_parts.text_shapes import (
     Cells,
     suspect_dates,
@@ -38,13 +39,15 @@ class Target:
     """A column's type, as the output has it.
 
     ``sql`` is how people write it, ``max_length`` the length of a VARCHAR or CHAR, ``inferred`` whether the
-    stricter rules of inference hold (codes are no numbers).
+    stricter rules of inference hold (codes are no numbers), ``limits`` what the parts of an array, map or
+    struct are held to.
     """
 
     arrow: pa.DataType
     sql: str
     max_length: int | None = None
     inferred: bool = False
+    limits: Limits = NO_LIMITS
 
 
 def cast_text(
@@ -67,6 +70,8 @@ def cast_text(
     if pa.types.is_null(kind):
         return pa.nulls(len(values)), values.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_binary(kind) and quoted is None:
+        missing = pc.is_in(values, pa.array(["", *rules.nulls], values.type))
+        values = pc.if_else(missing, pa.scalar(None, values.type), values)
         return values.cast(pa.binary()), np.zeros(len(values), bool)
     wrong = _wrong_kind(kind, quoted)
     cells = Cells(values)
@@ -90,9 +95,8 @@ def cast_text(
 def _strings(values: pa.Array, target: Target) -> tuple[pa.Array, Bad]:
     if target.max_length is None:
         return values, np.zeros(len(values), bool)
-    long = pc.fill_null(pc.greater(pc.utf8_length(values), target.max_length), fill_value=False)
-    bad = long.to_numpy(zero_copy_only=False)
-    return pc.if_else(long, pa.scalar(None, pa.string()), values), bad
+    bad = find_long(values, target.max_length)
+    return pc.if_else(pa.array(bad), pa.scalar(None, pa.string()), values), bad
 
 
 def _wrong_kind(kind: pa.DataType, quoted: np.ndarray | None) -> np.ndarray | None:

@@ -135,17 +135,18 @@ def sql_of(kind: pa.DataType) -> str:
     if pa.types.is_map(kind):
         return f"MAP<{sql_of(kind.key_type)}, {sql_of(kind.item_type)}>"
     if pa.types.is_struct(kind):
-        inner = (f"{_quoted(item.name)}: {sql_of(item.type)}" for item in kind)
+        inner = (f"{quoted(item.name)}: {sql_of(item.type)}" for item in kind)
         return f"STRUCT<{', '.join(inner)}>"
     return _SQL[str(kind)]
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as DDL writes it."""
     return name if name.isidentifier() and name.isascii() else "`" + name.replace("`", "``") + "`"
 
 
 def ddl_of(fields: Sequence[Field]) -> str:
     """The columns as Spark's DDL."""
     return ", ".join(
-        f"{_quoted(field.name)} {field.target.sql}{'' if field.nullable else ' NOT NULL'}" for field in fields
+        f"{quoted(field.name)} {field.target.sql}{'' if field.nullable else ' NOT NULL'}" for field in fields
     )

@@ -9,8 +9,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import types as sql
 
 from ingest_parts.casting import Target
-from ingest_parts.columns import RESERVED, Field, key_of, sql_of
+from ingest_parts.columns import RESERVED, Field, key_of, quoted, sql_of
 from ingest_parts.faults import SettingsError, first_line
+from ingest_parts.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +48,9 @@ def _field(item: Any) -> Field:  # noqa: ANN401  PySpark has no types here
     arrow = _arrow(item.dataType, item.name)
     if isinstance(item.dataType, (sql.CharType, sql.VarcharType)):
         length = int(item.dataType.length)
-        return Field(item.name, Target(arrow, item.dataType.simpleString().upper(), length), item.nullable)
-    return Field(item.name, Target(arrow, sql_of(arrow)), item.nullable)
+        return Field(item.name, Target(arrow, _spell(item.dataType, item.name), length), item.nullable)
+    limits = _limits(item.dataType)
+    return Field(item.name, Target(arrow, _spell(item.dataType, item.name), limits=limits), item.nullable)
 
 
 def _arrow(kind: Any, name: str) -> pa.DataType:  # noqa: ANN401
@@ -57,15 +59,46 @@ def _arrow(kind: Any, name: str) -> pa.DataType:  # noqa: ANN401
     if isinstance(kind, sql.DecimalType):
         return pa.decimal128(kind.precision, kind.scale)
     if isinstance(kind, sql.ArrayType):
-        return pa.list_(pa.field("element", _arrow(kind.elementType, name), kind.containsNull))
+        return pa.list_(pa.field("element", _arrow(kind.elementType, name)))
     if isinstance(kind, sql.MapType):
-        value = pa.field("value", _arrow(kind.valueType, name), kind.valueContainsNull)
-        return pa.map_(_arrow(kind.keyType, name), value)
+        return pa.map_(_arrow(kind.keyType, name), _arrow(kind.valueType, name))
     if isinstance(kind, sql.StructType):
-        return pa.struct([pa.field(item.name, _arrow(item.dataType, name), item.nullable) for item in kind])
+        return pa.struct([pa.field(item.name, _arrow(item.dataType, name)) for item in kind])
     raise SettingsError(
         f"input.schema: column {name} is {kind.simpleString().upper()}, which no file can hold."
     )
+
+
+def _limits(kind: Any, *, nullable: bool = True) -> Limits:  # noqa: ANN401
+    """What the values of a type, and their parts, are held to."""
+    required = not nullable
+    if isinstance(kind, (sql.CharType, sql.VarcharType)):
+        return Limits(required, int(kind.length))
+    parts: tuple[Limits, ...] = ()
+    if isinstance(kind, sql.ArrayType):
+        parts = (_limits(kind.elementType, nullable=kind.containsNull),)
+    elif isinstance(kind, sql.MapType):
+        parts = (_limits(kind.keyType), _limits(kind.valueType, nullable=kind.valueContainsNull))
+    elif isinstance(kind, sql.StructType):
+        parts = tuple(_limits(item.dataType, nullable=item.nullable) for item in kind)
+    return Limits(required, parts=parts)
+
+
+def _spell(kind: Any, name: str) -> str:  # noqa: ANN401
+    """A type as DDL writes it, with what its parts are held to."""
+    if isinstance(kind, (sql.CharType, sql.VarcharType)):
+        return str(kind.simpleString()).upper()
+    if isinstance(kind, sql.ArrayType):
+        return f"ARRAY<{_spell(kind.elementType, name)}>"
+    if isinstance(kind, sql.MapType):
+        return f"MAP<{_spell(kind.keyType, name)}, {_spell(kind.valueType, name)}>"
+    if isinstance(kind, sql.StructType):
+        parts = (
+            f"{quoted(item.name)}: {_spell(item.dataType, name)}{'' if item.nullable else ' NOT NULL'}"
+            for item in kind
+        )
+        return f"STRUCT<{', '.join(parts)}>"
+    return sql_of(_arrow(kind, name))
 
 
 def check_partitions(partition_by: Sequence[str], fields: Sequence[Field]) -> None:

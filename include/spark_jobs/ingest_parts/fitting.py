@@ -13,6 +13,7 @@ from ingest_parts.blocks import Block, Column, Reject
 from ingest_parts.casting import Bad, Target, cast_text
 from ingest_parts.columns import Field, key_of
 from ingest_parts.json_values import cast_json
+from ingest_parts.limits import find_beyond
 from ingest_parts.partitioning import find_unplaceable
 from ingest_parts.typed_casting import cast_typed
 
@@ -108,10 +109,15 @@ def _find_unplaced(
 def convert(
     column: Column, target: Target, rules: Rules, *, ignore_extra: bool = False
 ) -> tuple[pa.Array, Bad]:
-    """Convert one column; null and marked where a value does not fit."""
+    """Convert one column; marked where a value does not fit."""
+    values, bad = _cast(column, target, rules, ignore_extra=ignore_extra)
+    return values, bad | find_beyond(values, target.limits) if target.limits else bad
+
+
+def _cast(column: Column, target: Target, rules: Rules, *, ignore_extra: bool) -> tuple[pa.Array, Bad]:
     values = column.values
     if not column.is_text:
-        values, bad = cast_typed(values, target.arrow, merged=target.inferred)
+        values, bad = cast_typed(values, target.arrow, merged=target.inferred, ignore_extra=ignore_extra)
         if target.max_length is not None:
             values, long = cast_text(values, target, rules)
             bad = bad | long

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -233,6 +234,7 @@ def judge_tally(tally: Tally, limits: RejectLimits, expected: Sequence[str] | No
     many = f"{tally.rejected} of its {total} rows do not fit"
     if limits.max_rows is not None and tally.rejected > limits.max_rows:
         return f"{many}, more than rejects.max_rows ({limits.max_rows}): {first}"
-    if tally.rejected > limits.max_share * total:
-        return f"{many}, more than rejects.max_share ({limits.max_share:.0%}): {first}"
+    share = Decimal(repr(limits.max_share))  # as it was written, which a float is not
+    if tally.rejected > share * total:
+        return f"{many}, more than rejects.max_share ({(share * 100).normalize():f}%): {first}"
     return None

@@ -115,7 +115,7 @@ def _decimal(text: str, rules: Rules, precision: int, scale: int) -> Decimal | N
     sign, whole, places = parts[0], parts[1].lstrip("0"), parts[2].rstrip("0")
     if len(places) > scale or len(whole) > precision - scale:
         return None
-    return Decimal(f"{sign}{whole or '0'}.{places or '0'}")
+    return Decimal(f"{sign}{whole or '0'}{'.' if places else ''}{places}")
 
 
 def _float(text: str, rules: Rules, *, narrow: bool, inferred: bool) -> float | None:
@@ -129,8 +129,9 @@ def _float(text: str, rules: Rules, *, narrow: bool, inferred: bool) -> float | 
     digits, exponent = found[2], found[3] or ""
     if re.match(r"0\d", digits) and not rules.leading_zeros:
         return None
-    if inferred and exponent and "." not in digits and exponent[1] not in "+-":
-        return None  # 12E4 is a code more often than a number
+    bare = exponent and "." not in digits and exponent[1] not in "+-"
+    if inferred and (bare or digits.endswith(".")):
+        return None  # 12E4 and 1. are codes more often than numbers
     with np.errstate(over="ignore"):
         value = float(np.float32(normal)) if narrow else float(str(normal))
     if value in (float("inf"), float("-inf")):
@@ -173,11 +174,17 @@ def _timestamp_judge(rules: Rules, *, zoned: bool) -> Judge:
             return moment if moment.tzinfo is None else None
         if moment.tzinfo is None:
             moment = _place(moment, zone)
-            if moment is None:
-                return None
-        return moment.astimezone(UTC)
+        return _to_utc(moment) if moment is not None else None
 
     return judge
+
+
+def _to_utc(moment: datetime) -> datetime | None:
+    """The same instant in UTC; None where that is before the year 1 or after 9999."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _place(moment: datetime, zone: ZoneInfo) -> datetime | None:

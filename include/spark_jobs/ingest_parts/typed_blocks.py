@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,21 @@ from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
 from ingest_parts.typed_casting import normalize
 from ingest_parts.typed_text import row_text
 from ingest_parts.typed_types import normal_schema
+from ingest_parts.typed_views import without_views
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Finer:
+    """Values that are finer in the file than in a batch.
+
+    ``rows`` are masks of them by column, ``told`` is the batch as rejects tell it.
+    """
+
+    rows: Mapping[str, np.ndarray]
+    told: pa.RecordBatch
 
 
 class BatchOrigins:
@@ -49,20 +62,25 @@ def _read(column: pa.Array, row: int) -> object:
         return str(column[row])
 
 
-def build_block(batch: pa.RecordBatch, first_row: int, counted: int) -> Block:
+def build_block(batch: pa.RecordBatch, first_row: int, counted: int, *, finer: Finer | None = None) -> Block:
     """The block of a batch.
 
     Args:
         batch: rows as the file's reader gave them.
         first_row: the place of its first row in the file, from 1.
         counted: rows that the file itself says are in these bytes.
+        finer: values that the batch holds no more as they are; their rows are rejects.
     """
     normal_schema(batch.schema)
+    batch = without_views(batch)
+    told = without_views(finer.told) if finer else batch
     columns: dict[str, pa.Array] = {}
     bad_rows: dict[int, tuple[str, str]] = {}
     for index, name in enumerate(batch.schema.names):
         values, bad = normalize(batch.column(index))
         columns[name] = values
+        if finer and name in finer.rows:
+            bad = bad | finer.rows[name]
         for row in np.flatnonzero(bad).tolist():
             bad_rows.setdefault(row, (name, str(values.type)))
     kept = np.setdiff1d(np.arange(batch.num_rows), list(bad_rows)) if bad_rows else np.arange(batch.num_rows)
@@ -72,8 +90,8 @@ def build_block(batch: pa.RecordBatch, first_row: int, counted: int) -> Block:
         columns={name: Column(values, is_text=False) for name, values in columns.items()},
         rows=len(kept),
         counted=counted,
-        origins=BatchOrigins(batch, first_row, kept),
-        rejects=_build_rejects(batch, first_row, bad_rows),
+        origins=BatchOrigins(told, first_row, kept),
+        rejects=_build_rejects(told, first_row, bad_rows),
     )
 
 

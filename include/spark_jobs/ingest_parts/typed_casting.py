@@ -16,7 +16,9 @@ Cast = tuple[pa.Array, np.ndarray]  # the values, null where they are bad; a mas
 _Caster = Callable[[pa.Array], pa.Array]
 
 
-def cast_typed(values: pa.Array, kind: pa.DataType, *, merged: bool = False) -> Cast:
+def cast_typed(
+    values: pa.Array, kind: pa.DataType, *, merged: bool = False, ignore_extra: bool = False
+) -> Cast:
     """The values in that type, and a mask of those that it cannot give back.
 
     Integers change their width in range, numbers their kind where that is exact, decimals their scale without
@@ -24,9 +26,10 @@ def cast_typed(values: pa.Array, kind: pa.DataType, *, merged: bool = False) -> 
     case: a missing field is null. Text takes any value in its canonical form.
 
     Args:
-        values: of any type that a file can have.
+        values: of any type that a file can have but for views.
         kind: the type to give.
         merged: the type is one that `merge_types` made: a date becomes its midnight.
+        ignore_extra: fields that a struct has not are dropped; else a value that has one is bad.
     """
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
@@ -41,7 +44,7 @@ def cast_typed(values: pa.Array, kind: pa.DataType, *, merged: bool = False) -> 
     if pa.types.is_null(values.type) or values.null_count == len(values):
         return pa.nulls(len(values), kind), np.zeros(len(values), np.bool_)
     if _is_nested(kind) and _is_nested(values.type):
-        return _cast_nested(values, kind, merged=merged)
+        return _cast_nested(values, kind, merged=merged, ignore_extra=ignore_extra)
     if pa.types.is_string(kind):
         return _to_string(values)
     caster = _find_caster(values.type, kind, merged=merged)
@@ -62,9 +65,9 @@ def _is_nested(kind: pa.DataType) -> bool:
 
 def _to_string(values: pa.Array) -> Cast:
     kind = values.type
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if pa.types.is_large_string(kind):
         return pc.cast(values, pa.string()), np.zeros(len(values), np.bool_)
-    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+    if pa.types.is_large_binary(kind):
         values = pc.cast(values, pa.binary())
     return to_text(values)
 
@@ -119,12 +122,9 @@ def _is_bytes(kind: pa.DataType) -> bool:
     tests = (
         pa.types.is_binary,
         pa.types.is_large_binary,
-        pa.types.is_binary_view,
         pa.types.is_fixed_size_binary,
     )
-    return any(
-        test(kind) for test in (*tests, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    )
+    return any(test(kind) for test in (*tests, pa.types.is_string, pa.types.is_large_string))
 
 
 def _back_and_forth(values: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -190,24 +190,24 @@ def _cast_by_digits(values: pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.array(decimals, kind)
 
 
-def _cast_nested(values: pa.Array, kind: pa.DataType, *, merged: bool) -> Cast:
+def _cast_nested(values: pa.Array, kind: pa.DataType, **rules: bool) -> Cast:
     """Parts of structs, lists and maps; a value is bad where one of its parts is."""
     source = values.type
     whole = values.take(
         pa.array(np.arange(len(values)))
     )  # without the offset of a slice, nulls without content
     if pa.types.is_struct(source) and pa.types.is_struct(kind):
-        return _cast_struct(whole, kind, merged=merged)
+        return _cast_struct(whole, kind, **rules)
     if is_list(source) and is_list(kind):
         lengths = pc.fill_null(pc.list_value_length(whole), 0).to_numpy(zero_copy_only=False)
-        items, bad_items = cast_typed(whole.flatten(), kind.value_type, merged=merged)
+        items, bad_items = cast_typed(whole.flatten(), kind.value_type, **rules)
         offsets, bad = _fold(lengths, bad_items)
         made = pa.ListArray.from_arrays(offsets, items, type=kind, mask=pc.is_null(whole))
         return _without(made, bad)
     if pa.types.is_map(source) and pa.types.is_map(kind):
         lengths = np.diff(whole.offsets.to_numpy())
-        keys, bad_keys = cast_typed(whole.keys, kind.key_type, merged=merged)
-        items, bad_items = cast_typed(whole.items, kind.item_type, merged=merged)
+        keys, bad_keys = cast_typed(whole.keys, kind.key_type, **rules)
+        items, bad_items = cast_typed(whole.items, kind.item_type, **rules)
         offsets, bad = _fold(lengths, bad_keys | bad_items)
         keys = pc.fill_null(keys, _any_key(keys)) if bad_keys.any() else keys
         made = pa.MapArray.from_arrays(offsets, keys, items, type=kind, mask=pc.is_null(whole))
@@ -235,18 +235,18 @@ def _without(values: pa.Array, bad: np.ndarray) -> Cast:
     ), bad
 
 
-def _cast_struct(values: pa.Array, kind: pa.DataType, *, merged: bool) -> Cast:
+def _cast_struct(values: pa.Array, kind: pa.DataType, **rules: bool) -> Cast:
     parts = dict(zip([field.name.strip().lower() for field in values.type], values.flatten(), strict=True))
     bad = np.zeros(len(values), np.bool_)
     made = []
     for field in kind:
         part = parts.pop(field.name.strip().lower(), None)
         cells, bad_cells = cast_typed(
-            pa.nulls(len(values), field.type) if part is None else part, field.type, merged=merged
+            pa.nulls(len(values), field.type) if part is None else part, field.type, **rules
         )
         made.append(cells)
         bad |= bad_cells
-    for extra in parts.values():  # a field that the type has no place for
+    for extra in () if rules["ignore_extra"] else parts.values():  # fields that the type has no place for
         bad |= pc.is_valid(extra).to_numpy(zero_copy_only=False)
     mask = pa.array(pc.is_null(values).to_numpy(zero_copy_only=False) | bad)
     return pa.StructArray.from_arrays(made, fields=list(kind), mask=mask), bad

@@ -8,6 +8,7 @@
 | DECIMAL of up to 38 digits, of any width | DECIMAL of 128 bits |
 | DECIMAL of more digits | STRING, plain digits |
 | TIMESTAMP of seconds, milliseconds, nanoseconds | microseconds; a value that has more is a reject |
+| TIMESTAMP of Parquet's INT96 | the same, also before 1677 and after 2262 |
 | TIMESTAMP with a zone | the same instant in UTC |
 | TIME | STRING, `HH:MM:SS.ffffff`; nine places where a value needs them |
 | UUID | STRING, as 8-4-4-4-12 hexadecimal digits |
@@ -16,7 +17,7 @@
 | large, view and fixed-size strings, binaries and lists | STRING, BINARY, ARRAY |
 | any other extension (JSON, geometry) | the type it is stored as |
 | STRUCT, ARRAY, MAP | the same, of what their parts become |
-| UNION, INTERVAL, run-end encoded | the file is refused |
+| UNION, INTERVAL, run-end encoded, a STRUCT without fields | the file is refused |
 """
 
 from __future__ import annotations
@@ -114,6 +115,6 @@ def _nested_type(kind: pa.DataType) -> pa.DataType:
         return pa.list_(normal_type(kind.value_type))
     if pa.types.is_map(kind):
         return pa.map_(normal_type(kind.key_type), normal_type(kind.item_type))
-    if pa.types.is_struct(kind):
+    if pa.types.is_struct(kind) and kind.num_fields:
         return pa.struct(normal_schema(pa.schema(list(kind))))
     raise Unreadable(f"has the type {kind}, which cannot be read")

@@ -27,7 +27,7 @@ _CSV_KEYS = ("separator", "quote", "escape", "header", "skip_lines", "comment")
 _KEYS_OF: dict[tuple[Format, ...], tuple[str, ...]] = {
     ("csv",): _CSV_KEYS,
     ("csv", "xml"): ("nulls", "decimal", "grouping", "leading_zeros"),  # JSON has its own null and numbers
-    TEXT_FORMATS: ("charset",),
+    TEXT_FORMATS: ("charset", "date_format", "timestamp_format", "time_zone"),  # others have types
     ("xml",): ("row_tag",),
 }
 _MARKS = ("separator", "quote", "escape", "comment")
@@ -70,7 +70,7 @@ class Input(Model):
     timestamp_format: TimestampPattern | None = None
     """Spark's letters, as in `dd.MM.yyyy HH:mm`; left out, ISO 8601."""
     time_zone: TimeZone = "UTC"
-    """Of times that name none, as in `Europe/Berlin`."""
+    """Of times in CSV, JSON and XML that name none, as in `Europe/Berlin`."""
     row_tag: RowTag | None = None
     """The XML element that is a row."""
 
