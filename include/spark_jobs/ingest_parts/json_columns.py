@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest_parts.blocks import Column
+from ingest_parts.columns import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 _STRINGS = msgspec.json.Decoder(list[str])
 _QUOTE, _BACKSLASH, _NULL = b'"\\n'
-
-
-def name_key(name: str) -> str:
-    """What two names have in common that are one column's."""
-    return name.strip().lower()
 
 
 def build_columns(decoded: Decoded, shape: RowShape, data: bytes) -> dict[str, Column]:
@@ -106,7 +102,7 @@ def _unescape(
 def _by_key(names: Sequence[str]) -> dict[str, list[int]]:
     fields: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        fields.setdefault(name_key(name), []).append(index)
+        fields.setdefault(key_of(name), []).append(index)
     return fields
 
 
@@ -149,7 +145,7 @@ def _double(record: bytes) -> str | None:
     pairs = json.loads(record, object_pairs_hook=lambda found: found)
     seen: set[str] = set()
     for name, _ in pairs:
-        key = name_key(name)
+        key = key_of(name)
         if key in seen:
             return str(name)
         seen.add(key)
