@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from ingest_parts.charset_stream import charset_reason
+from ingest_parts.charset_stream import byte_reason
 from ingest_parts.json_shape import NAMES_DECODER, RowShape
 from ingest_parts.json_structure import BLANKS, are_whole, no_spans, object_spans
 
@@ -149,7 +149,7 @@ class FrameDecoder:
         """Take a record up as a row, and give its place, or as a fault."""
         record = data[span[0] : span[1]]
         if not is_utf8(record):
-            into.faults.append((span, charset_reason(self._charset)))
+            into.faults.append((span, byte_reason(record, self._charset)))
             return []
         try:
             into.rows += self.shape.decode_one(record)

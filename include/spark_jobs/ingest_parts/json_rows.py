@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest_parts.blocks import MAX_CELLS, TEXT_LIMIT, Block, Reject
-from ingest_parts.charset_stream import MARKS, open_utf8
+from ingest_parts.charset_stream import open_utf8
 from ingest_parts.json_columns import build_columns
 from ingest_parts.json_decoding import FrameDecoder, is_utf8
 from ingest_parts.json_framing import HEAD_BYTES, detect_layout, frame_pieces
@@ -33,12 +33,8 @@ RECORD_BYTES = 128 << 20  # a larger record is refused: it would have to fit in 
 
 
 def is_json_lines(head: bytes) -> bool:
-    """Whether a file that begins so has its records in lines, so that it may be cut at line ends."""
-    marked = next((mark for mark, name in MARKS if head.startswith(mark)), b"")
-    text = head.removeprefix(MARKS[2][0])
-    if (marked and text == head) or b"\x00" in head or b"\n" not in text.lstrip():
-        return False
-    return detect_layout(text) == "lines"
+    """Whether a file whose text begins so has its records in lines, so that it may be cut at line ends."""
+    return b"\n" in head.lstrip() and detect_layout(head) == "lines"
 
 
 def read_json(
