@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TEXT_LIMIT = 64 * 1024  # characters of a rejected record that are kept
+MAX_CELLS = 8_000_000  # of a block, where most of them may be empty; it is cut into smaller ones
 
 
 @dataclass(frozen=True)

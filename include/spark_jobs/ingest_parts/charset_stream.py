@@ -1,7 +1,7 @@
 """Text in any charset, read as UTF-8 bytes without losing what is no text.
 
 Bytes that fit no character of the charset come out as bytes that are no UTF-8 either, so that whoever cuts
-the text into records finds the one record that they stand in.
+the text into records finds the one record that they stand in, and `byte_reason` the byte.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from typing import Protocol
 from ingest_parts.faults import Unreadable
 
 # Longest first: UTF-32's mark begins with UTF-16's.
-MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
+_ORDERED_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# A lone surrogate: `surrogatepass` writes it as three bytes that no reader of UTF-8 takes.
-_NO_CHARACTER = "\udcff"
+MARKS = tuple((mark, name.removesuffix("-le").removesuffix("-be")) for mark, name in _ORDERED_MARKS)
+# A byte that fits nothing becomes a lone surrogate from here on, which `surrogatepass` writes as three bytes
+# that no reader of UTF-8 takes.
+_NO_CHARACTER = 0xDC00
 _MARKED = "sparkdrop.marked"
 
 
@@ -35,18 +37,33 @@ class Readable(Protocol):
 def _mark(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return _NO_CHARACTER, error.end
+    return chr(_NO_CHARACTER + error.object[error.start]), error.end
 
 
 codecs.register_error(_MARKED, _mark)
 
 
 def charset_reason(charset: str) -> str:
-    """Why a record with such bytes is rejected, and what to do about it."""
+    """What is wrong with text that has such bytes, and what to do about it."""
+    return f"has bytes that are no {charset}; {_advice(charset)}"
+
+
+def byte_reason(record: bytes, charset: str) -> str:
+    """Why a record of `open_utf8` that is no UTF-8 is rejected: its first byte that is no text."""
+    try:
+        record.decode()
+    except UnicodeDecodeError as error:
+        byte = record[error.start]
+        if _family(charset) != "utf-8":
+            marked = record[error.start : error.start + 3].decode("utf-8", "surrogatepass")
+            byte = ord(marked) - _NO_CHARACTER
+        return f"byte 0x{byte:02X} fits no character of {charset}; {_advice(charset)}"
+    return charset_reason(charset)
+
+
+def _advice(charset: str) -> str:
     other = "windows-1252" if _family(charset) == "utf-8" else "utf-8"
-    return (
-        f"has bytes that are no {charset}; if the file is in another charset, declare it, as charset: {other}"
-    )
+    return f"if the file is in another charset, declare it, as charset: {other}"
 
 
 def open_utf8(stream: Readable, charset: str, *, is_start: bool = True) -> Readable:
@@ -61,14 +78,17 @@ def open_utf8(stream: Readable, charset: str, *, is_start: bool = True) -> Reada
         Unreadable: the charset is unknown, or the file begins with the mark of another one.
     """
     head = _read_fully(stream, 4) if is_start else b""
-    mark, marked = next(((m, name) for m, name in MARKS if head.startswith(m)), (b"", ""))
-    declared = _family(charset)
+    mark, ordered = next(((m, name) for m, name in _ORDERED_MARKS if head.startswith(m)), (b"", ""))
+    declared, marked = _family(charset), dict(MARKS).get(mark, "")
+    name = codecs.lookup(charset).name
     if marked and marked != declared:
         raise Unreadable(f"it begins with the byte-order mark of {marked}: declare charset: {marked}")
-    if declared == "utf-8":
+    if marked and name not in (ordered, marked, "utf-8-sig"):
+        raise Unreadable(f"it begins with the byte-order mark of {ordered}: declare charset: {ordered}")
+    if declared in ("utf-8", "ascii"):
         _refuse_wide(head)
+    if declared == "utf-8":
         return _Pieces(stream, head.removeprefix(mark), None)
-    name = codecs.lookup(charset).name
     if declared in ("utf-16", "utf-32") and name == declared and not mark:
         # Without a mark the first character tells the order: text begins with one below U+0100.
         name = f"{name}-be" if head.startswith(b"\x00") else f"{name}-le"
@@ -87,12 +107,12 @@ def _family(charset: str) -> str:
         name = codecs.lookup(charset).name
     except LookupError as error:
         raise Unreadable(f"charset {charset!r} is not known") from error
-    name = {"utf-8-sig": "utf-8", "ascii": "utf-8"}.get(name, name)
+    name = "utf-8" if name == "utf-8-sig" else name
     return name[: len("utf-16")] if name.startswith(("utf-16", "utf-32")) else name
 
 
 def _refuse_wide(head: bytes) -> None:
-    """Say so when text that is declared to be UTF-8 looks like UTF-16 or UTF-32."""
+    """Say so when text that is declared to be UTF-8 or ASCII looks like UTF-16 or UTF-32."""
     zeros = head.count(0)
     if zeros and len(head) >= 2:  # noqa: PLR2004  two bytes are one character of UTF-16
         wide = "utf-32" if zeros > 2 else "utf-16"  # noqa: PLR2004  of four bytes

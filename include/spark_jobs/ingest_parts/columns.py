@@ -15,6 +15,7 @@ from ingest_parts.manifest import SOURCE_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+MAX_NAMES = 10_000  # of columns that only the rows of files tell; more are maps by nature
 RESERVED = {name.casefold() for name in SOURCE_COLUMNS}
 
 

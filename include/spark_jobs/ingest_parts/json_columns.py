@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
@@ -11,39 +13,96 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest_parts.blocks import Column
+from ingest_parts.columns import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ingest_parts.json_decoding import Decoded, RowShape
+    from ingest_parts.json_decoding import Decoded
+    from ingest_parts.json_shape import RowShape
 
 _STRINGS = msgspec.json.Decoder(list[str])
 _QUOTE, _BACKSLASH, _NULL = b'"\\n'
 
 
-def name_key(name: str) -> str:
-    """What two names have in common that are one column's."""
-    return name.strip().lower()
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of rows, one row behind the other.
+
+    ``names`` are the columns of every row, where rows have all of them, or the name of each cell; ``owners``
+    are then the rows that the cells are of.
+    """
+
+    text: bytes
+    lengths: np.ndarray
+    names: list[str]
+    owners: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, rows: list[Any], names: list[str]) -> Self:
+        """All cells of structs, row by row as they lie in memory: by columns it takes four times as long."""
+        cells = list(chain.from_iterable(map(msgspec.structs.astuple, rows)))
+        return cls(b"".join(cells), _lengths(cells), names)  # Raw is a buffer
+
+    @classmethod
+    def there(cls, rows: list[dict[str, Any]]) -> Self:
+        """The cells that dicts have."""
+        cells = list(chain.from_iterable(map(dict.values, rows)))
+        owners = np.repeat(np.arange(len(rows)), _lengths(rows))
+        return cls(b"".join(cells), _lengths(cells), list(chain.from_iterable(rows)), owners)
+
+    def count_colons(self) -> int:
+        """The colons that these cells and their names account for."""
+        if self.owners is not None:
+            return len(self.names) + "".join(self.names).count(":") + self.text.count(b":")
+        there = np.count_nonzero(self.lengths.reshape(-1, len(self.names)), axis=0) if self.names else []
+        own = sum(int(count) * (1 + name.count(":")) for count, name in zip(there, self.names, strict=True))
+        return own + self.text.count(b":")
+
+
+def _lengths(items: list[Any]) -> np.ndarray:
+    return np.fromiter(map(len, items), np.int64, len(items))
 
 
 def build_columns(decoded: Decoded, shape: RowShape, data: bytes) -> dict[str, Column]:
     """The columns of a frame's rows; rows that name a column twice become faults of it."""
-    names = shape.names
-    cells = shape.cells(decoded.rows)
-    lengths = np.fromiter(map(len, cells), np.int64, len(cells))
-    text = b"".join(cells)  # Raw is a buffer
-    twice = _rows_with_doubles(decoded, names, data, (text, lengths))
+    rows = decoded.rows
+    cells = _Cells.there(rows) if shape.are_dicts else _Cells.of(rows, shape.names)
+    twice = _rows_with_doubles(decoded, cells, data)
     if twice:
         for index, name in sorted(twice.items()):
             decoded.faults.append((tuple(decoded.spans[index].tolist()), f"names the column {name!r} twice"))
-        decoded.rows = [row for index, row in enumerate(decoded.rows) if index not in twice]
+        decoded.rows = [row for index, row in enumerate(rows) if index not in twice]
         decoded.spans = np.delete(decoded.spans, list(twice), axis=0)
         return build_columns(decoded, shape, data)
-    values, quoted = text_column(text, lengths)
+    if cells.owners is not None:
+        return _spread(cells, cells.owners, shape.names, len(rows))
+    values, quoted = text_column(cells.text, cells.lengths)
     columns = {}
-    for fields in _by_key(names).values():
-        parts = [_cut_column(values, quoted, slice(field, None, len(names))) for field in fields]
-        columns[names[fields[0]]] = parts[0] if len(parts) == 1 else _coalesce(parts)
+    for fields in _by_key(shape.names).values():
+        parts = [_cut_column(values, quoted, slice(field, None, len(shape.names))) for field in fields]
+        columns[shape.names[fields[0]]] = parts[0] if len(parts) == 1 else _coalesce(parts)
+    return columns
+
+
+def _spread(cells: _Cells, owners: np.ndarray, names: Sequence[str], rows: int) -> dict[str, Column]:
+    """The columns that have a cell at all, each cell in the row that owns it."""
+    values, quoted = text_column(cells.text, cells.lengths)
+    firsts: dict[str, int] = {}
+    columns_of = {name: firsts.setdefault(key_of(name), place) for place, name in enumerate(names)}
+    kept = np.fromiter((columns_of.get(name, -1) for name in cells.names), np.int64, len(cells.names))
+    order = np.argsort(kept, kind="stable")
+    order = order[np.count_nonzero(kept < 0) :]
+    found, starts = np.unique(kept[order], return_index=True)
+    columns = {}
+    bounds = pairwise([*starts.tolist(), len(order)])
+    for place, (start, end) in zip(found.tolist(), bounds, strict=True):
+        own = order[start:end]
+        at = owners[own]  # a row has one of them at most
+        places, marks = np.full(rows, -1, np.int64), np.zeros(rows, np.bool_)
+        places[at], marks[at] = own, quoted[own]
+        column = pc.take(values, pa.array(places, mask=places < 0))
+        columns[names[place]] = Column(column, is_text=True, quoted=marks)
     return columns
 
 
@@ -106,20 +165,24 @@ def _unescape(
 def _by_key(names: Sequence[str]) -> dict[str, list[int]]:
     fields: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        fields.setdefault(name_key(name), []).append(index)
+        fields.setdefault(key_of(name), []).append(index)
     return fields
 
 
-def _rows_with_doubles(
-    decoded: Decoded, names: Sequence[str], data: bytes, cells: tuple[bytes, Any]
-) -> dict[int, str]:
+def _rows_with_doubles(decoded: Decoded, cells: _Cells, data: bytes) -> dict[int, str]:
     """Rows that have a name twice, with the name; also where the two differ in case only.
 
     msgspec keeps the last of two equal names and says nothing. But every colon of a row stands behind a name,
-    or in a name or a value that was kept: where the text has more colons than these, a name came twice.
+    or in a name or a value that was kept: where the text has more colons than these, a name came twice. A
+    name may hide a colon behind an escape.
     """
-    same_key = [fields for fields in _by_key(names).values() if len(fields) > 1]
-    if not same_key and _colons_of_text(decoded, data) == _colons_of_rows(names, data, cells):
+    names = cells.names if cells.owners is None else list(dict.fromkeys(cells.names))
+    has_hidden = b"\\u003" in data and any(":" in name for name in names)
+    if (
+        len(set(map(key_of, names))) == len(names)
+        and not has_hidden
+        and _colons_of_text(decoded, data) == cells.count_colons()
+    ):
         return {}
     twice = {}
     for index, (start, end) in enumerate(decoded.spans.tolist()):
@@ -135,21 +198,11 @@ def _colons_of_text(decoded: Decoded, data: bytes) -> int:
     return sum(data.count(b":", start, end) for start, end in decoded.spans.tolist())
 
 
-def _colons_of_rows(names: Sequence[str], data: bytes, cells: tuple[bytes, Any]) -> int:
-    """The colons that the decoded rows account for; -1 where a name may hide one behind an escape."""
-    text, lengths = cells
-    there = np.count_nonzero(lengths.reshape(-1, len(names)), axis=0) if names else []
-    if any(":" in name for name in names) and b"\\u003" in data:
-        return -1
-    own = sum(int(count) * (1 + name.count(":")) for count, name in zip(there, names, strict=True))
-    return own + text.count(b":")
-
-
 def _double(record: bytes) -> str | None:
     pairs = json.loads(record, object_pairs_hook=lambda found: found)
     seen: set[str] = set()
     for name, _ in pairs:
-        key = name_key(name)
+        key = key_of(name)
         if key in seen:
             return str(name)
         seen.add(key)

@@ -3,89 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from ingest_parts.charset_stream import charset_reason
+from ingest_parts.charset_stream import byte_reason
+from ingest_parts.json_shape import NAMES_DECODER, RowShape
 from ingest_parts.json_structure import BLANKS, are_whole, no_spans, object_spans
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ingest_parts.json_framing import Frame
     from ingest_parts.json_structure import Span, Spans
 
-ABSENT = msgspec.Raw(b"")
-
-_NAMES_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _PLAIN_DECODER = json.JSONDecoder()
-
-
-class RowShape:
-    """The names that a file's objects have been seen to have, and a decoder of rows with just these.
-
-    A row is a struct of one attribute a name, which msgspec fills about twice as fast as a dict. It cannot
-    where a name would have to be escaped in JSON: then a row is a dict.
-    """
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._build()
-
-    def _build(self) -> None:
-        self._decoder: msgspec.json.Decoder[Any] = _NAMES_DECODER
-        self._is_dict = any(_ESCAPED.search(name) for name in self.names)
-        if not self._is_dict:
-            fields = [f"cell_{index}" for index in range(len(self.names))]
-            row = msgspec.defstruct(
-                "Row",
-                [(name, msgspec.Raw, ABSENT) for name in fields],
-                rename=dict(zip(fields, self.names, strict=True)),
-                forbid_unknown_fields=True,
-                gc=False,
-            )
-            self._decoder = msgspec.json.Decoder(row)
-
-    def learn(self, objects: list[dict[str, msgspec.Raw]]) -> None:
-        """Take up the names of these objects."""
-        self.names = list(dict.fromkeys(chain(self.names, *objects)))
-        self._build()
-
-    def decode_many(self, text: bytes) -> list[Any]:
-        """The rows of objects with blanks between them.
-
-        Raises:
-            msgspec.ValidationError: one is no object, or has an unknown name.
-        """
-        return self._check(self._decoder.decode_lines(text))
-
-    def decode_one(self, text: bytes) -> list[Any]:
-        """The row of one object, in a list."""
-        return self._check([self._decoder.decode(text)])
-
-    def _check(self, rows: list[Any]) -> list[Any]:
-        if self._is_dict and not set(self.names).issuperset(chain.from_iterable(rows)):
-            raise msgspec.ValidationError("Object contains an unknown field")
-        return rows
-
-    def cells(self, rows: list[Any]) -> list[msgspec.Raw]:
-        """All cells of the rows, one row behind the other."""
-        if self._is_dict:
-            return [row.get(name, ABSENT) for row in rows for name in self.names]
-        # Row by row, as the cells lie in memory: column by column takes four times as long.
-        return list(chain.from_iterable(map(msgspec.structs.astuple, rows)))
-
-
 _FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 def _objects(text: bytes) -> list[dict[str, msgspec.Raw]]:
     try:
-        return _NAMES_DECODER.decode_lines(text)
+        return NAMES_DECODER.decode_lines(text)
     except _FAULTS:
         return []
 
@@ -102,26 +42,49 @@ class Decoded:
     faults: list[tuple[Span, str]] = field(default_factory=list)
     records: int = 0
 
+    def cut(self, most: int) -> list[Decoded]:
+        """These in parts of so many rows; what is no row is in the first one, and so is a wrong count."""
+        starts = range(most, len(self.rows), most)
+        later = [
+            Decoded(rows := self.rows[start : start + most], self.spans[start : start + most], [], len(rows))
+            for start in starts
+        ]
+        records = self.records - sum(part.records for part in later)
+        return [Decoded(self.rows[:most], self.spans[:most], self.faults, records), *later]
+
 
 class FrameDecoder:
-    """Decodes the frames of one file."""
+    """Decodes the frames of one file.
 
-    def __init__(self, charset: str) -> None:
-        self.shape = RowShape()
+    Args:
+        charset: of its text, for reasons.
+        declared: see ``RowShape``.
+    """
+
+    def __init__(self, charset: str, declared: Collection[str] | None = None) -> None:
+        self.shape = RowShape(declared)
         self._charset = charset
 
     def decode(self, frame: Frame) -> Decoded:
-        """The rows of a frame, and what of it is none."""
+        """The rows of a frame, and what of it is none.
+
+        Raises:
+            Unreadable: its objects have too many different names.
+        """
         if not len(frame.spans):
-            return Decoded()
+            return Decoded(faults=list(frame.junk), records=len(frame.junk))
         self._is_sound = is_utf8(frame.data)
         decoded = Decoded()
+        self.shape.suit(frame)
         try:
             self._decode(frame, decoded)
         except msgspec.ValidationError:
             self.shape.learn(self._objects_of(frame))
+            self.shape.suit(frame)
             decoded = Decoded()
             self._decode(frame, decoded, may_learn=False)
+        decoded.faults += frame.junk
+        decoded.records += len(frame.junk)
         return decoded
 
     def _decode(self, frame: Frame, into: Decoded, *, may_learn: bool = True) -> None:
@@ -186,7 +149,7 @@ class FrameDecoder:
         """Take a record up as a row, and give its place, or as a fault."""
         record = data[span[0] : span[1]]
         if not is_utf8(record):
-            into.faults.append((span, charset_reason(self._charset)))
+            into.faults.append((span, byte_reason(record, self._charset)))
             return []
         try:
             into.rows += self.shape.decode_one(record)
@@ -243,7 +206,7 @@ def _end_of_document(record: bytes) -> int:
 def _plain_error(record: bytes) -> BaseException | None:
     """What is wrong with the record in itself, whichever names are known."""
     try:
-        _NAMES_DECODER.decode(record)
+        NAMES_DECODER.decode(record)
     except _FAULTS as error:
         return error
     return None

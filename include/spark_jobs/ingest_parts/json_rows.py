@@ -11,18 +11,20 @@ import gc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from ingest_parts.blocks import TEXT_LIMIT, Block, Reject
-from ingest_parts.charset_stream import MARKS, open_utf8
+from ingest_parts.blocks import MAX_CELLS, TEXT_LIMIT, Block, Reject
+from ingest_parts.charset_stream import open_utf8
 from ingest_parts.json_columns import build_columns
 from ingest_parts.json_decoding import FrameDecoder, is_utf8
 from ingest_parts.json_framing import HEAD_BYTES, detect_layout, frame_pieces
 from ingest_parts.line_stretch import LineStretch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from ingest_parts.charset_stream import Readable
+    from ingest_parts.json_decoding import Decoded
     from ingest_parts.json_framing import Frame
+    from ingest_parts.json_shape import RowShape
     from ingest_parts.json_structure import Span, Spans
     from ingest_parts.json_typed import TypedFrames
 
@@ -31,12 +33,8 @@ RECORD_BYTES = 128 << 20  # a larger record is refused: it would have to fit in 
 
 
 def is_json_lines(head: bytes) -> bool:
-    """Whether a file that begins so has its records in lines, so that it may be cut at line ends."""
-    marked = next((mark for mark, name in MARKS if head.startswith(mark)), b"")
-    text = head.removeprefix(MARKS[2][0])
-    if (marked and text == head) or b"\x00" in head or b"\n" not in text.lstrip():
-        return False
-    return detect_layout(text) == "lines"
+    """Whether a file whose text begins so has its records in lines, so that it may be cut at line ends."""
+    return b"\n" in head.lstrip() and detect_layout(head) == "lines"
 
 
 def read_json(
@@ -47,6 +45,8 @@ def read_json(
     end: int | None = None,
     first_line: int = 1,
     typed: TypedFrames | None = None,
+    width: int = 0,
+    declared: Collection[str] | None = None,
     block_bytes: int = BLOCK_BYTES,
     record_bytes: int = RECORD_BYTES,
 ) -> Iterator[Block]:
@@ -59,12 +59,15 @@ def read_json(
         end: see ``start``; None is the end of the file.
         first_line: the number of the first line that is read.
         typed: reads frames whose records all fit; without it every column is text.
+        width: how many columns the rows are for.
+        declared: keys of the columns that alone are needed: where objects have many others, these are passed
+            over. None needs every name.
         block_bytes: bytes of the file that make one block.
         record_bytes: the largest record that is taken.
 
     Raises:
-        Unreadable: the charset is unknown or another one, a record is too large, or an array's brackets
-            do not match.
+        Unreadable: the charset is unknown or another one, a record is too large, an array's brackets do not
+            match, or objects have too many different names.
     """
     is_stretch = start > 0 or end is not None
     source = LineStretch(stream, start, end) if is_stretch else stream
@@ -72,15 +75,20 @@ def read_json(
     head = _fill(text, max(block_bytes, HEAD_BYTES))
     layout = "lines" if is_stretch else detect_layout(head)
     frames = frame_pieces(_pieces(text, head, block_bytes), layout, first_line=first_line, limit=record_bytes)
-    decoder = FrameDecoder(charset)
+    decoder = FrameDecoder(charset, declared)
     for frame in frames:
         columns = typed.read(frame, decoder.shape.names) if typed and is_utf8(frame.data) else None
         if columns is not None:
             yield Block(columns, len(frame.spans), len(frame.spans), TextOrigins(frame, frame.spans))
             continue
         with _no_collection():
-            block = _build_block(frame, decoder)
-        yield block
+            decoded = decoder.decode(frame)
+            parts = decoded.cut(max(1, MAX_CELLS // max(1, width, len(decoder.shape.names))))
+            del decoded
+        while parts:
+            with _no_collection():
+                block = _build_block(frame, parts.pop(0), decoder.shape)
+            yield block
 
 
 class TextOrigins:
@@ -104,18 +112,17 @@ def record_text(data: bytes, span: Span) -> str:
     return data[span[0] : min(span[1], span[0] + 4 * TEXT_LIMIT)].decode(errors="replace")[:TEXT_LIMIT]
 
 
-def _build_block(frame: Frame, decoder: FrameDecoder) -> Block:
-    decoded = decoder.decode(frame)
-    columns = build_columns(decoded, decoder.shape, frame.data)
+def _build_block(frame: Frame, decoded: Decoded, shape: RowShape) -> Block:
+    columns = build_columns(decoded, shape, frame.data)
     lines = frame.lines()
     rejects = [
         Reject(reason=reason, text=record_text(frame.data, span), line=lines.at(span[0]))
-        for span, reason in sorted([*decoded.faults, *frame.junk])
+        for span, reason in sorted(decoded.faults)
     ]
     return Block(
         columns=columns,
         rows=len(decoded.rows),
-        counted=decoded.records + len(frame.junk),
+        counted=decoded.records,
         origins=TextOrigins(frame, decoded.spans),
         rejects=rejects,
     )

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json
 
-from ingest_parts.blocks import Column
+from ingest_parts.blocks import MAX_CELLS, Column
 from ingest_parts.columns import Field, key_of
 from ingest_parts.json_structure import are_whole
 
@@ -58,7 +58,8 @@ class TypedFrames:
                 are tried.
         """
         count = len(frame.spans)
-        if not (self._is_plain and self._tries and count) or frame.junk:
+        is_wide = count * max(len(names), len(self._names)) > MAX_CELLS
+        if not (self._is_plain and self._tries and count) or is_wide or frame.junk:
             return None
         schema = self._schema(names or self._names)
         if schema is None or not are_whole(frame.data, frame.spans):

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest_parts.json_columns import name_key, text_column
+from ingest_parts.columns import key_of
+from ingest_parts.json_columns import text_column
 
 Cast = tuple[pa.Array, np.ndarray]  # the values, null where they are bad; a mask of the bad ones
 CastText = Callable[[pa.Array, pa.DataType, np.ndarray], Cast]  # values, type, quoted
@@ -74,16 +75,16 @@ def _cast(values: pa.Array, kind: pa.DataType, quoted: np.ndarray, rules: _Rules
 
 def _cast_struct(texts: list[str | None], kind: pa.DataType, rules: _Rules) -> Cast:
     objects, bad = _decode_objects(texts)
-    keyed = [None if row is None else {name_key(name): cell for name, cell in row.items()} for row in objects]
+    keyed = [None if row is None else {key_of(name): cell for name, cell in row.items()} for row in objects]
     children = []
     for field in kind:
-        key = name_key(field.name)
+        key = key_of(field.name)
         values, quoted = _raw_column([b"" if row is None else row.get(key, b"") for row in keyed])
         cells, bad_cells = _cast(values, field.type, quoted, rules)
         children.append(cells)
         bad |= bad_cells
     if not rules.ignore_extra:
-        known = {name_key(field.name) for field in kind}
+        known = {key_of(field.name) for field in kind}
         bad |= np.array([row is not None and not known.issuperset(row) for row in keyed], np.bool_)
     mask = pa.array(np.array([row is None for row in keyed], np.bool_) | bad)
     return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask), bad
@@ -174,7 +175,7 @@ def _names_twice(text: str, row: dict[str, Any], *, by_case: bool) -> bool:
 
     Each name has a colon behind it: where none is left over, none came twice.
     """
-    keys = row if by_case else {name_key(name) for name in row}
+    keys = row if by_case else {key_of(name) for name in row}
     if len(keys) < len(row):
         return True
     cells = b"".join(row.values())
@@ -234,10 +235,10 @@ def _infer_struct(texts: list[str | None], infer_text: InferText, depth: int) ->
     objects, bad = _decode_objects(texts)
     names: dict[str, str] = {}
     for name in dict.fromkeys(chain.from_iterable(filter(None, objects))):
-        names.setdefault(name_key(name), name)
+        names.setdefault(key_of(name), name)
     if bad.any() or not 0 < len(names) <= MAX_FIELDS:
         raise _DisagreeError
-    keyed = [None if row is None else {name_key(name): cell for name, cell in row.items()} for row in objects]
+    keyed = [None if row is None else {key_of(name): cell for name, cell in row.items()} for row in objects]
     fields = []
     for key, name in names.items():
         values, quoted = _raw_column([b"" if row is None else row.get(key, b"") for row in keyed])

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from ingest_parts.columns import key_of
 from ingest_parts.encoding_text import normalized
 from ingest_parts.faults import IngestError, SettingsError
 
@@ -40,13 +41,13 @@ def find_columns(schema: Table, partition_by: Sequence[str]) -> list[str]:
     Raises:
         SettingsError: there is no such column, its type makes no folders, or no other column is left.
     """
-    names = {name.lower(): name for name in schema.names}
-    missing = [name for name in partition_by if name.lower() not in names]
+    names = {key_of(name): name for name in schema.names}
+    missing = [name for name in partition_by if key_of(name) not in names]
     if missing:
         raise SettingsError(
             f"output.partition_by names {', '.join(missing)}, which is no column of the rows."
         )
-    found = [names[name.lower()] for name in partition_by]
+    found = [names[key_of(name)] for name in partition_by]
     for name in found:
         kind = schema.field(name).type
         if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):

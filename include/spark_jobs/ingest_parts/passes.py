@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ingest_parts.columns import Field, inferred_field, key_of
+from ingest_parts.columns import MAX_NAMES, Field, inferred_field, key_of
 from ingest_parts.committing import abort
 from ingest_parts.declared import check_partitions
 from ingest_parts.faults import IngestError
@@ -67,7 +67,8 @@ class Passes:
         """Run passes to the end.
 
         Raises:
-            IngestError: the columns cannot be partitioned as asked, or the passes come to no end.
+            IngestError: the columns cannot be partitioned as asked, rows name too many of them, or the passes
+                come to no end.
         """
         for _ in range(_MOST_PASSES):
             readable = [source for source in sources if not source.reason]
@@ -79,7 +80,14 @@ class Passes:
             if not self._tasks:
                 self._plan(readable)
             self._run_missing(fields)
+            most = max(MAX_NAMES, len(fields))
             fields, sources, again = self._judge(fields, sources)
+            if len(fields) > most:
+                raise IngestError(
+                    f"The rows of the batch's files name more than {MAX_NAMES:,} columns in all: objects are "
+                    "maps, whose names are values. Declare those that are needed as input.schema, with "
+                    "columns: ignore_extra."
+                )
             if not again:
                 done = self._done.values()
                 written = [item for one in done for item in one.written]

@@ -80,11 +80,10 @@ def _read_csv(opened: BinaryIO, given: Input, part: Part, fields: Sequence[Field
 
 
 def _read_json(opened: BinaryIO, given: Input, part: Part, fields: Sequence[Field]) -> Iterator[Block]:
-    typed = TypedFrames(fields, given.rules)
-    if part.is_division:
-        yield from read_json(
-            opened, charset=given.charset, start=part.start, end=part.stop, first_line=part.line, typed=typed
-        )
-    else:
-        text = cast("BinaryIO", unpack(opened, part.source.key))
-        yield from read_json(text, charset=given.charset, typed=typed)
+    is_bound = given.ddl is not None and given.columns == "ignore_extra"
+    declared = {item.key for item in fields} if is_bound else None
+    text = opened if part.is_division else cast("BinaryIO", unpack(opened, part.source.key))
+    yield from read_json(
+        text, charset=given.charset, start=part.start, end=part.stop, first_line=part.line,
+        typed=TypedFrames(fields, given.rules), width=len(fields), declared=declared,
+    )  # fmt: skip

@@ -53,4 +53,4 @@ def open_text(opened: BinaryIO, key: str, charset: str) -> Text:
 
 def is_utf8(charset: str) -> bool:
     """Whether text of the charset is UTF-8 as it stands; Python's name of it."""
-    return charset in ("utf-8", "utf-8-sig", "ascii")
+    return charset in ("utf-8", "utf-8-sig")

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest_parts.columns import key_of
 from ingest_parts.typed_text import to_text
 from ingest_parts.typed_types import is_list, normal_type
 
@@ -236,11 +237,11 @@ def _without(values: pa.Array, bad: np.ndarray) -> Cast:
 
 
 def _cast_struct(values: pa.Array, kind: pa.DataType, **rules: bool) -> Cast:
-    parts = dict(zip([field.name.strip().lower() for field in values.type], values.flatten(), strict=True))
+    parts = dict(zip([key_of(field.name) for field in values.type], values.flatten(), strict=True))
     bad = np.zeros(len(values), np.bool_)
     made = []
     for field in kind:
-        part = parts.pop(field.name.strip().lower(), None)
+        part = parts.pop(key_of(field.name), None)
         cells, bad_cells = cast_typed(
             pa.nulls(len(values), field.type) if part is None else part, field.type, **rules
         )

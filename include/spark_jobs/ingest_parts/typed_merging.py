@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from ingest_parts.columns import key_of
 from ingest_parts.typed_types import MAX_DIGITS, is_list, normal_type
 
 _DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}  # of the largest integer of so many bits
@@ -60,9 +61,9 @@ def _merge_nested(first: pa.DataType, second: pa.DataType) -> pa.DataType | None
         )
     if not (pa.types.is_struct(first) and pa.types.is_struct(second)):
         return None
-    fields = {field.name.strip().lower(): field for field in first}
+    fields = {key_of(field.name): field for field in first}
     for field in second:
-        key = field.name.strip().lower()
+        key = key_of(field.name)
         known = fields.get(key)
         fields[key] = pa.field(known.name, merge_types(known.type, field.type)) if known else field
     return pa.struct(list(fields.values()))

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from ingest_parts.columns import key_of
 from ingest_parts.faults import Unreadable
 
 MICROSECONDS = pa.timestamp("us")
@@ -72,7 +73,7 @@ def normal_schema(schema: pa.Schema) -> pa.Schema:
     fields = []
     seen: dict[str, str] = {}
     for field in schema:
-        key = field.name.strip().lower()
+        key = key_of(field.name)
         if key in seen:
             raise Unreadable(f"it has the column {field.name!r} twice, as names go without case")
         seen[key] = field.name

@@ -16,6 +16,7 @@ from lxml import etree
 
 from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
 from ingest_parts.charset_stream import charset_reason, open_utf8
+from ingest_parts.columns import key_of
 from ingest_parts.faults import Unreadable
 from ingest_parts.xml_count import CountedText, declared_charset
 
@@ -60,7 +61,7 @@ def read_xml(
     """
     text, stated = declared_charset(stream, charset)
     counted = CountedText(open_utf8(text, stated), row_tag)
-    listed = {name.lower() for name in arrays}
+    listed = {key_of(name) for name in arrays}
     rows: list[_Row] = []
     size = total = 0
     for element in _elements(counted, row_tag, stated):
@@ -138,7 +139,7 @@ class _Row:
     def _check_names(self) -> None:
         seen: dict[str, str] = {}
         for name in self.values:
-            other = seen.setdefault(name.lower(), name)
+            other = seen.setdefault(key_of(name), name)
             if other != name:
                 self.fault = f"has the columns {other!r} and {name!r}, which differ in case only"
 
@@ -199,10 +200,10 @@ def _build_block(rows: list[_Row], listed: set[str]) -> Block:
     names: dict[str, str] = {}
     for row in good:
         for name, values in row.values.items():
-            names.setdefault(name.lower(), name)
+            names.setdefault(key_of(name), name)
             if len(values) > 1:
-                listed.add(name.lower())
-    lowered = [{name.lower(): values for name, values in row.values.items()} for row in good]
+                listed.add(key_of(name))
+    lowered = [{key_of(name): values for name, values in row.values.items()} for row in good]
     columns = {}
     for key, name in names.items():
         cells = [_cell(row.get(key), is_array=key in listed) for row in lowered]

@@ -93,12 +93,21 @@ def parse_ddl(text: str) -> tuple[Column, ...]:
         column, found = _parse_column(part, nested=False)
         problems += found
         if column is not None:
-            if column.name.lower() in {known.name.lower() for known in columns}:
-                problems.append(f"column {column.name!r} is there twice (Spark ignores case)")
             columns.append(column)
+    problems += _find_doubles(columns)
     if problems:
         raise ValueError("; ".join(problems))
     return tuple(columns)
+
+
+def _find_doubles(columns: list[Column]) -> Iterator[str]:
+    """What is there twice, as files' names are matched: without case and without blanks around them."""
+    seen: set[str] = set()
+    for column in columns:
+        key = column.name.strip().casefold()
+        if key in seen:
+            yield f"column {column.name!r} is there twice (names are matched without case)"
+        seen.add(key)
 
 
 def split_top(text: str) -> list[str]:
@@ -150,16 +159,18 @@ def _type_problems(text: str) -> list[str]:
 def _nested_problems(name: str, inner: str) -> list[str]:
     parts = split_top(inner)
     if name == "STRUCT":
-        return (
-            [problem for part in parts for problem in _parse_column(part, nested=True)[1]]
-            if inner.strip()
-            else []
-        )
+        return _struct_problems(parts) if inner.strip() else []
     if name not in NESTED_TYPES:
         return [f"{name!r} holds no other types; accepted before '<': ARRAY, MAP, STRUCT"]
     if len(parts) != NESTED_TYPES[name]:
         return [f"{name} takes {NESTED_TYPES[name]} type(s), found {len(parts)}"]
     return [problem for part in parts for problem in _type_problems(part.strip())]
+
+
+def _struct_problems(parts: list[str]) -> list[str]:
+    fields = [_parse_column(part, nested=True) for part in parts]
+    problems = [problem for _, found in fields for problem in found]
+    return [*problems, *_find_doubles([field for field, _ in fields if field is not None])]
 
 
 def _list_types(text: str) -> Iterator[str]:
