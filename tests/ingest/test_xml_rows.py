@@ -50,19 +50,29 @@ def test_rows_come_back_equal(rows: list[dict[str, str]], junk: str, block_rows:
     assert found == expected
 
 
-def test_parts_are_json_and_what_repeats_is_an_array() -> None:
+def test_parts_and_what_repeats_are_json() -> None:
     data = (
         b"""<x><r id="1"><a>5</a><c><d k="v">t</d><d>007</d><e>1.50</e></c></r><r><a>6</a><a>7</a></r></x>"""
     )
     first, second = plain_rows(read(data))
-    assert (first["_id"], first["a"]) == ("1", "[5]")
+    assert (first["_id"], first["a"]) == ("1", "5")
     assert json.loads(first["c"]) == {"d": [{"_k": "v", "_VALUE": "t"}, "007"], "e": 1.5}
     assert first["c"].endswith('"e":1.50}')
     assert (second["a"], second["_id"], second["c"]) == ("[6,7]", None, None)
 
 
-def test_a_declared_array_is_one_where_no_row_has_two() -> None:
-    assert plain_rows(read(b"<x><r><A>5</A></r></x>", arrays=["a"])) == [{"A": "[5]"}]
+def test_a_value_is_written_alike_wherever_it_stands() -> None:
+    data = b"<x>" + b"<r><a>5</a></r>" * 3 + b"<r><a>6</a><a>7</a></r>" + b"<r><a>5</a></r></x>"
+    for size in (1, 2, 9):
+        assert [row["a"] for row in plain_rows(read(data, block_rows=size))] == ["5", "5", "5", "[6,7]", "5"]
+
+
+def test_texts_that_mean_missing_are_null_in_elements_attributes_and_their_parts() -> None:
+    data = b'<x><r k="NA" j="x"><a>NA</a><b> NA</b><c><d>NA</d><e>1</e></c><f>NA</f><f>2</f></r></x>'
+    (row,) = plain_rows(read(data, nulls=["NA", "-"]))
+    assert row == {
+        "_k": None, "_j": "x", "a": None, "b": " NA", "c": '{"d":null,"e":1}', "f": "[null,2]",
+    }  # fmt: skip
 
 
 def test_empty_and_nil_elements_are_null() -> None:
