@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ingest_parts.faults import Unreadable
+from ingest_parts.inspection import look_at
+from ingest_parts.manifest import parse_manifest
+from ingest_parts.rows import read_part
+from ingest_parts.sources import Part
+from ingest_parts.store import open_store
 from ingest_parts.xml_count import CountedText
 from ingest_parts.xml_rows import read_xml
 
 from tests.ingest.reading import all_rejects, plain_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=8).filter(
     lambda text: (
@@ -102,6 +110,27 @@ def test_the_files_own_charset_is_taken_and_a_declared_one_before_it(
     text: str, charset: str, declared: str
 ) -> None:
     assert plain_rows(read(text.encode(charset), charset=declared)) == [{"a": "ü"}]
+
+
+def test_a_file_that_says_its_charset_by_itself_is_taken_as_text(tmp_path: Path) -> None:
+    texts = {
+        "marked.xml": "<x><r><a>ü</a></r></x>".encode("utf-16"),
+        "both.xml": '<?xml version="1.0" encoding="utf-16"?><x><r><a>ü</a></r></x>'.encode("utf-16"),
+        "blank.xml": " \n".encode("utf-16"),
+    }
+    for name, data in texts.items():
+        (tmp_path / name).write_bytes(data)
+    files = [{"upload_id": name, "key": name, "uri": (tmp_path / name).as_uri()} for name in texts]
+    manifest = parse_manifest({
+        "version": 2, "batch_id": "b", "files": files, "input": {"format": "xml", "row_tag": "r"},
+        "output": {"uri": "file:///out"}, "rejects": {"uri": "file:///rejects"}, "report_uri": "file:///report",
+    })  # fmt: skip
+    store = open_store(None)
+    marked, both, blank = look_at(store, manifest, manifest.files)
+    for source in (marked, both):
+        assert source.reason is None
+        assert plain_rows(read_part(store, manifest.input, Part(source))) == [{"a": "ü"}]
+    assert blank.reason == "the file is empty"
 
 
 def test_an_entity_is_not_expanded() -> None:
