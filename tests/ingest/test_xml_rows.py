@@ -97,6 +97,16 @@ def test_prefixes_are_left_out_and_a_row_within_a_row_is_a_part_of_it() -> None:
     assert json.loads(row["r"]) == {"a": 2}
 
 
+def test_a_row_tag_with_a_prefix_is_the_name_as_it_is_written() -> None:
+    data = (
+        b'<r xmlns="u" xmlns:n="u" xmlns:m="u"><n:r><n:a>1</n:a><m:r/></n:r><m:r><a>2</a></m:r>'
+        b"<r><n:r><m:a>3</m:a><n:r/></n:r></r><n:rr/><!--<n:r>--></r>"
+    )
+    assert [row["a"] for row in plain_rows(read(data, row_tag="n:r"))] == ["1", "3"]
+    assert [row.get("a") for row in plain_rows(read(data, row_tag="m:r"))] == [None, "2"]
+    assert plain_rows(read(b"<x xmlns:n='u'><n:r><a>1</a></n:r><r/></x>", row_tag="n:r")) == [{"a": "1"}]
+
+
 @pytest.mark.parametrize(
     ("text", "charset", "declared"),
     [

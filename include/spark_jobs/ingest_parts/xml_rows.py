@@ -45,7 +45,8 @@ def read_xml(
 
     Args:
         stream: the file.
-        row_tag: the local name of the elements that are rows; one inside of another is a part of it.
+        row_tag: the name of the elements that are rows; one inside of another is a part of it. With a prefix,
+            it is the name as it is written; without one, any prefix of theirs is left out.
         charset: of the text. utf-8 leaves it to the file's own declaration.
         nulls: texts of elements and attributes that stand for a missing value.
         block_rows: rows of a block at most.
@@ -90,7 +91,7 @@ def _elements(text: Readable, row_tag: str, charset: str) -> Iterator[Any]:
             remove_pis=True,
         )
         for event, element in events:
-            is_row = isinstance(element.tag, str) and etree.QName(element).localname == row_tag
+            is_row = isinstance(element.tag, str) and _name(element, with_prefix=":" in row_tag) == row_tag
             if event == "start":
                 depth += is_row
                 continue
@@ -102,6 +103,11 @@ def _elements(text: Readable, row_tag: str, charset: str) -> Iterator[Any]:
     except etree.XMLSyntaxError as error:
         advice = f". It {charset_reason(charset)}" if "encoding" in str(error.msg) else ""
         raise Unreadable(f"it is no well-formed XML: {error.msg}{advice}") from error
+
+
+def _name(element: Element, *, with_prefix: bool) -> str:
+    local = str(etree.QName(element).localname)
+    return f"{element.prefix}:{local}" if with_prefix and element.prefix else local
 
 
 def _let_go(element: Element) -> None:
