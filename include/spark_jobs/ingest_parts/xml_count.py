@@ -16,7 +16,7 @@ _TAG_BYTES = 1 << 20  # a tag or comment that is still open after so many bytes 
 
 
 class CountedText:
-    """Hands text on and counts the outermost elements of one name in it; without a prefix, it goes with any."""
+    """Hands text on and counts the outermost elements of one name in it; one without a prefix has any."""
 
     def __init__(self, text: Readable, row_tag: str) -> None:
         self._text = text
