@@ -127,6 +127,8 @@ def test_json_strings_are_no_numbers_and_its_numbers_no_dates() -> None:
     quoted = np.array([True, False, True, False])
     numbers, bad = cast_text(texts, Target(pa.int32(), ""), Rules(), quoted)
     assert (numbers.to_pylist(), bad.tolist()) == ([None, 5, None, 20240105], [True, False, True, False])
+    decimals, bad = cast_text(texts, Target(pa.decimal128(10, 2), ""), Rules(), quoted)
+    assert (decimals.to_pylist(), bad.tolist()) == ([None, 5, None, 20240105], [True, False, True, False])
     dates, bad = cast_text(texts, Target(pa.date32(), ""), Rules(), quoted)
     assert dates.to_pylist() == [None, None, dt.date(2024, 1, 5), None]
     assert bad.tolist() == [True, True, False, True]

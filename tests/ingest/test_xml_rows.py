@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ingest_parts.faults import Unreadable
+from ingest_parts.inspection import look_at
+from ingest_parts.manifest import parse_manifest
+from ingest_parts.rows import read_part
+from ingest_parts.sources import Part
+from ingest_parts.store import open_store
 from ingest_parts.xml_count import CountedText
 from ingest_parts.xml_rows import read_xml
 
 from tests.ingest.reading import all_rejects, plain_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=8).filter(
     lambda text: (
@@ -50,19 +58,29 @@ def test_rows_come_back_equal(rows: list[dict[str, str]], junk: str, block_rows:
     assert found == expected
 
 
-def test_parts_are_json_and_what_repeats_is_an_array() -> None:
+def test_parts_and_what_repeats_are_json() -> None:
     data = (
         b"""<x><r id="1"><a>5</a><c><d k="v">t</d><d>007</d><e>1.50</e></c></r><r><a>6</a><a>7</a></r></x>"""
     )
     first, second = plain_rows(read(data))
-    assert (first["_id"], first["a"]) == ("1", "[5]")
+    assert (first["_id"], first["a"]) == ("1", "5")
     assert json.loads(first["c"]) == {"d": [{"_k": "v", "_VALUE": "t"}, "007"], "e": 1.5}
     assert first["c"].endswith('"e":1.50}')
     assert (second["a"], second["_id"], second["c"]) == ("[6,7]", None, None)
 
 
-def test_a_declared_array_is_one_where_no_row_has_two() -> None:
-    assert plain_rows(read(b"<x><r><A>5</A></r></x>", arrays=["a"])) == [{"A": "[5]"}]
+def test_a_value_is_written_alike_wherever_it_stands() -> None:
+    data = b"<x>" + b"<r><a>5</a></r>" * 3 + b"<r><a>6</a><a>7</a></r>" + b"<r><a>5</a></r></x>"
+    for size in (1, 2, 9):
+        assert [row["a"] for row in plain_rows(read(data, block_rows=size))] == ["5", "5", "5", "[6,7]", "5"]
+
+
+def test_texts_that_mean_missing_are_null_in_elements_attributes_and_their_parts() -> None:
+    data = b'<x><r k="NA" j="x"><a>NA</a><b> NA</b><c><d>NA</d><e>1</e></c><f>NA</f><f>2</f></r></x>'
+    (row,) = plain_rows(read(data, nulls=["NA", "-"]))
+    assert row == {
+        "_k": None, "_j": "x", "a": None, "b": " NA", "c": '{"d":null,"e":1}', "f": "[null,2]",
+    }  # fmt: skip
 
 
 def test_empty_and_nil_elements_are_null() -> None:
@@ -79,6 +97,16 @@ def test_prefixes_are_left_out_and_a_row_within_a_row_is_a_part_of_it() -> None:
     assert json.loads(row["r"]) == {"a": 2}
 
 
+def test_a_row_tag_with_a_prefix_is_the_name_as_it_is_written() -> None:
+    data = (
+        b'<r xmlns="u" xmlns:n="u" xmlns:m="u"><n:r><n:a>1</n:a><m:r/></n:r><m:r><a>2</a></m:r>'
+        b"<r><n:r><m:a>3</m:a><n:r/></n:r></r><n:rr/><!--<n:r>--></r>"
+    )
+    assert [row["a"] for row in plain_rows(read(data, row_tag="n:r"))] == ["1", "3"]
+    assert [row.get("a") for row in plain_rows(read(data, row_tag="m:r"))] == [None, "2"]
+    assert plain_rows(read(b"<x xmlns:n='u'><n:r><a>1</a></n:r><r/></x>", row_tag="n:r")) == [{"a": "1"}]
+
+
 @pytest.mark.parametrize(
     ("text", "charset", "declared"),
     [
@@ -92,6 +120,27 @@ def test_the_files_own_charset_is_taken_and_a_declared_one_before_it(
     text: str, charset: str, declared: str
 ) -> None:
     assert plain_rows(read(text.encode(charset), charset=declared)) == [{"a": "ü"}]
+
+
+def test_a_file_that_says_its_charset_by_itself_is_taken_as_text(tmp_path: Path) -> None:
+    texts = {
+        "marked.xml": "<x><r><a>ü</a></r></x>".encode("utf-16"),
+        "both.xml": '<?xml version="1.0" encoding="utf-16"?><x><r><a>ü</a></r></x>'.encode("utf-16"),
+        "blank.xml": " \n".encode("utf-16"),
+    }
+    for name, data in texts.items():
+        (tmp_path / name).write_bytes(data)
+    files = [{"upload_id": name, "key": name, "uri": (tmp_path / name).as_uri()} for name in texts]
+    manifest = parse_manifest({
+        "version": 2, "batch_id": "b", "files": files, "input": {"format": "xml", "row_tag": "r"},
+        "output": {"uri": "file:///out"}, "rejects": {"uri": "file:///rejects"}, "report_uri": "file:///report",
+    })  # fmt: skip
+    store = open_store(None)
+    marked, both, blank = look_at(store, manifest, manifest.files)
+    for source in (marked, both):
+        assert source.reason is None
+        assert plain_rows(read_part(store, manifest.input, Part(source))) == [{"a": "ü"}]
+    assert blank.reason == "the file is empty"
 
 
 def test_an_entity_is_not_expanded() -> None:

@@ -34,6 +34,11 @@ def late_code() -> bytes:
     return ("id,code\n" + "".join(f"{n},{n + 10}\n" for n in range(5000)) + "5000,00123\n").encode()
 
 
+def late_repeat() -> bytes:
+    """XML with an element that comes twice in the last row alone."""
+    return ("<rows>" + "<row><t>a</t></row>" * 9000 + "<row><t>b</t><t>c</t></row></rows>").encode()
+
+
 def parquet(columns: dict[str, pa.Array], **settings: Any) -> bytes:
     sink = io.BytesIO()
     pq.write_table(pa.table(columns), sink, **settings)
@@ -128,6 +133,7 @@ BUILDERS: dict[str, Callable[[], bytes]] = {
     "late_latin1": late_latin1,
     "many_breaks": many_breaks,
     "late_code": late_code,
+    "late_repeat": late_repeat,
     "microseconds": lambda: _times([1], [MOMENT], "us"),
     "exact_nanoseconds": lambda: _times([2], [MOMENT], "ns"),
     "odd_nanoseconds": lambda: _times([3, 4], [1704443400000000123, 1704443400000001000], "ns"),

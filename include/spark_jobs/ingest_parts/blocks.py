@@ -40,11 +40,14 @@ class Column:
     ``values`` is an Arrow array: of strings where the values are text still (``is_text``), else of the type
     that the file itself declares. ``quoted`` marks JSON's strings among text, so that ``"5"`` is not 5; None
     where the format has no such difference. A STRING takes any text; other cells of JSON come as raw text.
+    With ``is_xml``, ``quoted`` marks the elements without parts, which come as their text; all others come as
+    JSON, whose leaves are text, whatever they look like.
     """
 
     values: pa.Array
     is_text: bool = True
     quoted: np.ndarray | None = None
+    is_xml: bool = False
 
 
 class Origins(Protocol):

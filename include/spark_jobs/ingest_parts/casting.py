@@ -101,7 +101,7 @@ def _strings(values: pa.Array, target: Target) -> tuple[pa.Array, Bad]:
 
 def _wrong_kind(kind: pa.DataType, quoted: np.ndarray | None) -> np.ndarray | None:
     """JSON's strings are no numbers, and its numbers are no dates."""
-    if quoted is None or pa.types.is_decimal(kind):
+    if quoted is None:
         return None
     if pa.types.is_temporal(kind) or pa.types.is_binary(kind):
         return ~quoted

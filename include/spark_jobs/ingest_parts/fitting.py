@@ -16,6 +16,7 @@ from ingest_parts.json_values import cast_json
 from ingest_parts.limits import find_beyond
 from ingest_parts.partitioning import find_unplaceable
 from ingest_parts.typed_casting import cast_typed
+from ingest_parts.xml_values import cast_xml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +123,14 @@ def _cast(column: Column, target: Target, rules: Rules, *, ignore_extra: bool) -
             values, long = cast_text(values, target, rules)
             bad = bad | long
         return values, bad
+    if column.is_xml and column.quoted is not None:
+
+        def text(some: pa.Array, kind: pa.DataType) -> tuple[pa.Array, Bad]:
+            return cast_text(some, replace(target, arrow=kind), rules)
+
+        return cast_xml(
+            values, column.quoted, target.arrow, text, ignore_extra=ignore_extra, inferred=target.inferred
+        )
     if pa.types.is_nested(target.arrow):
 
         def leaf(some: pa.Array, kind: pa.DataType, quoted: np.ndarray | None) -> tuple[pa.Array, Bad]:
@@ -151,7 +160,7 @@ def by_key(block: Block) -> dict[str, Column]:
         quoted = None
         if column.quoted is not None and other.quoted is not None:
             quoted = np.where(here.to_numpy(zero_copy_only=False), column.quoted, other.quoted)
-        found[key] = Column(pc.coalesce(column.values, other.values), column.is_text, quoted)
+        found[key] = replace(column, values=pc.coalesce(column.values, other.values), quoted=quoted)
     return found
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ingest_parts.casting import Target, cast_text
 from ingest_parts.json_values import infer_json
 from ingest_parts.typed_merging import merge_types
+from ingest_parts.xml_values import infer_xml, join_xml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,8 @@ def infer_column(column: Column, rules: Rules) -> pa.DataType:
     """The type of a block's column; the null type where it has no value."""
     if not column.is_text:
         return column.values.type
+    if column.is_xml and column.quoted is not None:
+        return infer_xml(column.values, column.quoted, lambda some: infer_text(some, rules))
     return infer_text(column.values, rules, column.quoted)
 
 
@@ -67,16 +70,18 @@ def _fits(values: pa.Array, kind: pa.DataType, rules: Rules, quoted: np.ndarray 
     return not bad.any() and result.null_count < len(result)  # of nothing but "" is text
 
 
-def join_types(left: pa.DataType, right: pa.DataType, *, text: bool) -> pa.DataType:
+def join_types(left: pa.DataType, right: pa.DataType, *, text: bool, xml: bool = False) -> pa.DataType:
     """The type for a column that shows one type here and another there.
 
     Text of two kinds is STRING, but for numbers; whether a DOUBLE holds the whole numbers as well is seen
-    when they are converted.
+    when they are converted. What repeats in one part of ``xml`` is an array in all of it.
     """
     if left == right or pa.types.is_null(right):
         return left
     if pa.types.is_null(left):
         return right
+    if xml and (pa.types.is_nested(left) or pa.types.is_nested(right)):
+        return join_xml(left, right, lambda one, other: join_types(one, other, text=True, xml=True))
     if not text or pa.types.is_nested(left) or pa.types.is_nested(right):
         return merge_types(left, right)
     numbers = _NUMBERS[1:]

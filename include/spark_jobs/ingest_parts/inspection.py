@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ingest_parts.avro_rows import avro_schema
+from ingest_parts.charset_stream import open_utf8
 from ingest_parts.columns import check_names
 from ingest_parts.compression import check_name, ending_of
 from ingest_parts.csv_head import read_head
@@ -18,7 +19,8 @@ from ingest_parts.json_rows import is_json_lines
 from ingest_parts.orc_rows import orc_schema
 from ingest_parts.parquet_rows import parquet_footer
 from ingest_parts.sources import Source
-from ingest_parts.text_stream import is_utf8, open_text
+from ingest_parts.text_stream import Text, is_utf8, open_text, unpack
+from ingest_parts.xml_count import declared_charset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +95,10 @@ def _with_schema(source: Source, schema: pa.Schema) -> Source:
 
 def _inspect_text(manifest: Manifest, source: Source, opened: BinaryIO) -> Source:
     charset = manifest.input.charset
-    text = open_text(opened, source.key, charset)
+    if manifest.input.format == "xml":
+        text = Text(open_utf8(*declared_charset(unpack(opened, source.key), charset)))
+    else:
+        text = open_text(opened, source.key, charset)
     head = text.read(HEAD_BYTES)
     if len(head) < HEAD_BYTES and not head.strip():
         raise Unreadable("the file is empty")

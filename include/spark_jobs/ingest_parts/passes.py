@@ -197,12 +197,13 @@ class Passes:
         return [note(source) for source in sources]
 
     def _widen(self, fields: tuple[Field, ...], done: Iterable[Done]) -> tuple[Field, ...]:
+        given = self._manifest.input.format
         types: dict[str, pa.DataType] = {}
         names: dict[str, str] = {}
         for one in done:
             for key, kind in one.types.items():
                 types[key] = (
-                    join_types(types[key], kind, text=self._manifest.input.format in ("csv", "json", "xml"))
+                    join_types(types[key], kind, text=given in ("csv", "json", "xml"), xml=given == "xml")
                     if key in types
                     else kind
                 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-import pyarrow as pa
-
 from ingest_parts.avro_rows import read_avro
 from ingest_parts.csv_rows import read_csv
 from ingest_parts.csv_split import find_first_record
@@ -48,9 +46,10 @@ def read_part(store: Store, given: Input, part: Part, fields: Sequence[Field] = 
         elif given.format == "json":
             yield from _read_json(opened, given, part, fields)
         else:
-            arrays = [item.name for item in fields if pa.types.is_list(item.target.arrow)]  # they repeat
             text = cast("BinaryIO", unpack(opened, source.key))
-            yield from read_xml(text, row_tag=given.row_tag or "", charset=given.charset, arrays=arrays)
+            yield from read_xml(
+                text, row_tag=given.row_tag or "", charset=given.charset, nulls=given.rules.nulls
+            )
 
 
 def _open(store: Store, source: Source) -> BinaryIO:

@@ -17,6 +17,7 @@ from ingest_parts.reject_lines import RejectsWriter
 from ingest_parts.rows import read_part
 from ingest_parts.store import open_store
 from ingest_parts.writing import TaskWriter
+from ingest_parts.xml_values import with_text_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,15 +186,20 @@ class _Attempt:
             self.done.names[key] = name
             found = infer_column(columns[key], self.plan.manifest.input.rules)
             self.done.types[key] = join_types(
-                self.done.types.get(key, pa.null()), found, text=columns[key].is_text
+                self.done.types.get(key, pa.null()),
+                found,
+                text=columns[key].is_text,
+                xml=columns[key].is_xml,
             )
 
     def _infer_again(self, key: str, block: Block) -> None:
         column = by_key(block)[key]
         known = self.done.types.get(key) or next(item.target.arrow for item in self.fields if item.key == key)
         found = infer_column(column, self.plan.manifest.input.rules)
-        joined = join_types(known, found, text=column.is_text)
-        self.done.types[key] = pa.string() if joined == known and key not in self.done.types else joined
+        joined = join_types(known, found, text=column.is_text, xml=column.is_xml)
+        if joined == known and key not in self.done.types:
+            joined = with_text_leaves(joined) if column.is_xml else pa.string()
+        self.done.types[key] = joined
 
     @staticmethod
     def _count(tally: Tally, fitted: Fitted) -> None:

@@ -16,7 +16,7 @@ _TAG_BYTES = 1 << 20  # a tag or comment that is still open after so many bytes 
 
 
 class CountedText:
-    """Hands text on and counts the outermost elements of one name in it."""
+    """Hands text on and counts the outermost elements of one name in it; one without a prefix has any."""
 
     def __init__(self, text: Readable, row_tag: str) -> None:
         self._text = text
@@ -24,11 +24,9 @@ class CountedText:
         self._depth = 0
         self._closer = b""  # what ends the comment, the CDATA or the instruction that the text is in
         self.rows = 0
-        name = re.escape(row_tag.encode())
+        name = (b"" if ":" in row_tag else rb"(?:[^\s<>/:!?]+:)?") + re.escape(row_tag.encode())
         self._tags = re.compile(
-            rb"<!--|<!\[CDATA\[|<\?|<(?P<end>/?)(?:[^\s<>/:!?]+:)?"
-            + name
-            + rb"(?=[\s/>])(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>"
+            rb"<!--|<!\[CDATA\[|<\?|<(?P<end>/?)" + name + rb"(?=[\s/>])(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>"
         )
 
     def read(self, size: int, /) -> bytes:

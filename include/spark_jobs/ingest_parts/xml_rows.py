@@ -1,16 +1,15 @@
 """Rows of XML: the elements of one name, wherever they stand.
 
 A row's columns are its child elements, and its attributes as `_name`, as Spark's XML reader names them. A
-child that has parts of its own, or comes more than once, is JSON text; beside parts an element's own text is
-`_VALUE`. An element without content is null. Names are local: a prefix of a namespace is left out.
+child that has parts of its own, or comes more than once, is carried as JSON; beside parts an element's own
+text is `_VALUE`. An element without content is null. Names are local: a prefix of a namespace is left out.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 from lxml import etree
 
@@ -19,21 +18,20 @@ from ingest_parts.charset_stream import charset_reason, open_utf8
 from ingest_parts.columns import key_of
 from ingest_parts.faults import Unreadable
 from ingest_parts.xml_count import CountedText, declared_charset
+from ingest_parts.xml_values import OWN_TEXT, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from ingest_parts.charset_stream import Readable
+    from ingest_parts.xml_values import Value
 
 Element = Any  # of lxml
-Value = Any  # text, a dict of values by name, a list of values, or None
 
 BLOCK_ROWS = 8192
 BLOCK_BYTES = 8 << 20  # of a block's text
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-# What JSON has a word for; all other text of a nested element is a string.
-_BARE = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?|true|false")
 
 
 def read_xml(
@@ -41,18 +39,17 @@ def read_xml(
     *,
     row_tag: str,
     charset: str,
-    arrays: Collection[str] = (),
+    nulls: Collection[str] = (),
     block_rows: int = BLOCK_ROWS,
 ) -> Iterator[Block]:
     """The file's rows; forward only.
 
     Args:
         stream: the file.
-        row_tag: the local name of the elements that are rows; one inside of another is a part of it.
+        row_tag: the name of the elements that are rows; one inside of another is a part of it. With a prefix,
+            it is the name as it is written; without one, any prefix of theirs is left out.
         charset: of the text. utf-8 leaves it to the file's own declaration.
-        arrays: columns, without case, that are JSON arrays even where no row has one twice: those that the
-            schema declares as ARRAY. Without them a column is an array from the first block on that has one
-            twice.
+        nulls: texts of elements and attributes that stand for a missing value.
         block_rows: rows of a block at most.
 
     Raises:
@@ -61,19 +58,19 @@ def read_xml(
     """
     text, stated = declared_charset(stream, charset)
     counted = CountedText(open_utf8(text, stated), row_tag)
-    listed = {key_of(name) for name in arrays}
+    missing = frozenset(nulls)
     rows: list[_Row] = []
     size = total = 0
     for element in _elements(counted, row_tag, stated):
-        row = _Row(element)
+        row = _Row(element, missing)
         rows.append(row)
         size += row.size
         if len(rows) >= block_rows or size >= BLOCK_BYTES:
-            yield _build_block(rows, listed)
+            yield _build_block(rows)
             total += len(rows)
             rows, size = [], 0
     if rows:
-        yield _build_block(rows, listed)
+        yield _build_block(rows)
     total += len(rows)
     if total != counted.rows:
         raise Unreadable(f"it has {counted.rows} elements <{row_tag}>, but {total} were read")
@@ -95,7 +92,7 @@ def _elements(text: Readable, row_tag: str, charset: str) -> Iterator[Any]:
             remove_pis=True,
         )
         for event, element in events:
-            is_row = isinstance(element.tag, str) and etree.QName(element).localname == row_tag
+            is_row = isinstance(element.tag, str) and _name(element, with_prefix=":" in row_tag) == row_tag
             if event == "start":
                 depth += is_row
                 continue
@@ -109,6 +106,11 @@ def _elements(text: Readable, row_tag: str, charset: str) -> Iterator[Any]:
         raise Unreadable(f"it is no well-formed XML: {error.msg}{advice}") from error
 
 
+def _name(element: Element, *, with_prefix: bool) -> str:
+    local = str(etree.QName(element).localname)
+    return f"{element.prefix}:{local}" if with_prefix and element.prefix else local
+
+
 def _let_go(element: Element) -> None:
     element.clear(keep_tail=False)
     parent = element.getparent()
@@ -119,21 +121,16 @@ def _let_go(element: Element) -> None:
 class _Row:
     """One row's values as JSON has them, and its place and text."""
 
-    def __init__(self, element: Element) -> None:
+    def __init__(self, element: Element, missing: frozenset[str]) -> None:
         self.line: int = element.sourceline
         raw = etree.tostring(element, encoding="unicode", with_tail=False)
         self.text = raw[:TEXT_LIMIT]
         self.size = len(raw)
         self.fault = _find_entity(element)
-        self.values: dict[str, list[Any]] = {}
-        for name, value in element.attrib.items():
-            if name != _NIL:
-                self.values.setdefault(f"_{etree.QName(name).localname}", []).append(value)
-        for child in element.iterchildren(tag=etree.Element):
-            self.values.setdefault(etree.QName(child).localname, []).append(_read(child))
-        own = _own_text(element)
+        self.values = _read_parts(element, missing)
+        own = _own_text(element, missing)
         if own is not None:
-            self.values.setdefault("_VALUE", []).append(own)
+            self.values.setdefault(OWN_TEXT, []).append(own)
         self._check_names()
 
     def _check_names(self) -> None:
@@ -151,39 +148,35 @@ def _find_entity(element: Element) -> str | None:
     )
 
 
-def _read(element: Element) -> Value:
-    """Text, or a dict of what the element has."""
-    parts: dict[str, list[Any]] = {}
+def _read_parts(element: Element, missing: frozenset[str]) -> dict[str, list[Value]]:
+    """The element's attributes and elements, by name."""
+    parts: dict[str, list[Value]] = {}
     for name, value in element.attrib.items():
         if name != _NIL:
-            parts.setdefault(f"_{etree.QName(name).localname}", []).append(value)
+            shown = None if value in missing else value
+            parts.setdefault(f"_{etree.QName(name).localname}", []).append(shown)
     for child in element.iterchildren(tag=etree.Element):
-        parts.setdefault(etree.QName(child).localname, []).append(_read(child))
-    own = _own_text(element)
+        parts.setdefault(etree.QName(child).localname, []).append(_read(child, missing))
+    return parts
+
+
+def _read(element: Element, missing: frozenset[str]) -> Value:
+    """Text, or a dict of what the element has."""
+    parts = _read_parts(element, missing)
+    own = _own_text(element, missing)
     if not parts:
         return own
     if own is not None:
-        parts["_VALUE"] = [own]
+        parts.setdefault(OWN_TEXT, []).append(own)
     return {name: values[0] if len(values) == 1 else values for name, values in parts.items()}
 
 
-def _own_text(element: Element) -> str | None:
+def _own_text(element: Element, missing: frozenset[str]) -> str | None:
     """The element's text without that of its parts; None where there is nothing."""
     text = (element.text or "") + "".join(child.tail or "" for child in element)
     if len(element):
         text = text.strip()
-    return text or None
-
-
-def _json(value: Value) -> str:
-    """Nested values as JSON; text that JSON has as a number or a word stays as it is written."""
-    if value is None:
-        return "null"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(name)}:{_json(part)}" for name, part in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_json, value)) + "]"
-    return value if _BARE.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+    return None if text in missing else text or None
 
 
 class _RowOrigins:
@@ -195,28 +188,25 @@ class _RowOrigins:
         return [(self._rows[row].line, None, self._rows[row].text) for row in rows]
 
 
-def _build_block(rows: list[_Row], listed: set[str]) -> Block:
+def _build_block(rows: list[_Row]) -> Block:
     good = [row for row in rows if row.fault is None]
     names: dict[str, str] = {}
     for row in good:
-        for name, values in row.values.items():
+        for name in row.values:
             names.setdefault(key_of(name), name)
-            if len(values) > 1:
-                listed.add(key_of(name))
     lowered = [{key_of(name): values for name, values in row.values.items()} for row in good]
     columns = {}
     for key, name in names.items():
-        cells = [_cell(row.get(key), is_array=key in listed) for row in lowered]
-        columns[name] = Column(pa.array(cells, pa.string()))
+        columns[name] = _build_column([row.get(key, [None]) for row in lowered])
     rejects = [
         Reject(reason=row.fault, text=row.text, line=row.line) for row in rows if row.fault is not None
     ]
     return Block(columns, len(good), len(rows), _RowOrigins(good), rejects)
 
 
-def _cell(values: list[Any] | None, *, is_array: bool) -> str | None:
-    if values is None:
-        return None
-    if is_array:
-        return _json(values)
-    return values[0] if isinstance(values[0], str | None) else _json(values[0])
+def _build_column(cells: list[list[Value]]) -> Column:
+    """One column, of which each row has an element, several or none."""
+    values = [some[0] if len(some) == 1 else some for some in cells]
+    plain = np.array([isinstance(value, str | None) for value in values], np.bool_)
+    texts = [value if isinstance(value, str | None) else to_json(value) for value in values]
+    return Column(pa.array(texts, pa.string()), quoted=plain, is_xml=True)
