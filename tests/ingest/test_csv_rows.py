@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,3 +121,13 @@ def test_quotes_that_do_not_match_over_lines_are_a_fault_of_the_file(text: str) 
 def test_a_divided_file_with_such_quotes_has_to_be_read_whole() -> None:
     with pytest.raises(Unsplittable):
         read('1,5" pipe\n', 2, divided=True)
+
+
+@pytest.mark.parametrize(
+    ("record", "text"), [("2\r\n", "2"), ('2,"a"b\r\n', '2,"a"b')], ids=["width", "behind-a-quote"]
+)
+def test_a_reject_a_row_takes_no_longer_than_reading(record: str, text: str) -> None:
+    begin = time.monotonic()
+    (block,) = read("1,a\r\n" + record * 100_000, 2)
+    assert (block.rejects[-1].line, block.rejects[-1].text) == (100_001, text)
+    assert time.monotonic() - begin < 5

@@ -14,6 +14,8 @@ from functools import cache
 from ingest_parts.csv_framing import count_lines
 from ingest_parts.faults import Unreadable
 
+LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+
 
 @dataclass(frozen=True)
 class Record:
@@ -42,9 +44,27 @@ def _field(separator: bytes, quote: bytes | None, escape: bytes | None) -> re.Pa
 
 
 def take_apart(
-    data: bytes, *, separator: bytes, quote: bytes | None, escape: bytes | None, final: bool, first_line: int
+    data: bytes,
+    *,
+    separator: bytes,
+    quote: bytes | None,
+    escape: bytes | None,
+    comment: bytes | None,
+    final: bool,
+    first_line: int,
+    most: int | None = None,
 ) -> tuple[list[Record], int]:
-    """The records of a text that begins with one, and where the last whole one ends.
+    """The records of a text that begins with one, and where the last whole one ends, with what is passed over.
+
+    Args:
+        data: the text.
+        separator: between fields.
+        quote: around fields; None where there is none.
+        escape: takes the next character out of the dialect; None where none does.
+        comment: begins a line that is passed over; None where none does.
+        final: whether the text ends here; else what is not whole is left over.
+        first_line: the number of the text's first line.
+        most: records after which to stop.
 
     Raises:
         Unreadable: a quote is never closed, or text follows a value of several lines.
@@ -55,6 +75,12 @@ def take_apart(
     fields: list[tuple[bytes, bool]] = []
     fault = None
     while place < len(data) or (fields and place == len(data)):
+        if comment and not fields and data.startswith(comment, place):
+            place = LINE.match(data, place).end()  # type: ignore[union-attr]  it matches anything
+            if not final and place == len(data) and not data.endswith(b"\n"):
+                return records, start
+            start = place
+            continue
         found = field.match(data, place)
         if found is None:
             if not final:
@@ -68,20 +94,21 @@ def take_apart(
         fields.append((_unquote(value, quote, escape) if quoted else _unquote(plain, None, escape), quoted))
         if behind:
             fault = "text follows a closing quote; inside of quotes, quotes are doubled"
-            _check_one_line(value, first_line + count_lines(data[: found.start()]))
+            _check_one_line(value, data, found.start(), first_line)
         place = found.end()
         if end != separator:
             if len(fields) > 1 or fields[0] != (b"", False):
                 records.append(Record(start, found.start(4), tuple(fields), fault))
             start, fields, fault = place, [], None
-            if not end:
+            if not end or len(records) == most:
                 break
     return records, start
 
 
-def _check_one_line(value: bytes, line: int) -> None:
+def _check_one_line(value: bytes, data: bytes, place: int, first_line: int) -> None:
     """Refuse to guess where records end behind a value of several lines that text follows."""
     if count_lines(value):
+        line = first_line + count_lines(data[:place])
         raise Unreadable(
             f"its quotes do not match: text follows the value of several lines that opens on line {line}"
         )
