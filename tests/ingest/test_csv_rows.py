@@ -89,6 +89,28 @@ def test_bytes_of_another_charset_reject_their_record_alone() -> None:
     assert "input.charset" in reject.reason
 
 
+def test_a_byte_that_its_charset_does_not_have_is_named_only_where_it_is_known() -> None:
+    (block,) = read(b"1,\xed\xb3\xbf\n2,b\n", 2, charset="cp1252")
+    (reject,) = block.rejects
+    assert "fits no character of cp1252" in reject.reason
+    assert "0x" not in reject.reason
+
+
+def test_a_null_is_what_stands_in_the_file_before_an_escape_is_taken_out() -> None:
+    text = '1,\\N\n2,N\n3,\\\\N\n4,"\\N"\n\\N,\\N\n'
+    (block,) = read(text, 2, Dialect(escape="\\"), nulls=["\\N"])
+    wanted = [("1", None), ("2", "N"), ("3", "\\N"), ("4", "N"), (None, None)]
+    assert list(rows_of([block])) == wanted
+
+
+@pytest.mark.parametrize(
+    ("key", "separator"),
+    [("x/a.tsv", "\t"), ("a.TSV.gz", "\t"), ("a.tsv.zip", "\t"), ("a.tsv.csv", ","), ("a.tsv.csv.gz", ",")],
+)
+def test_tabs_are_for_what_ends_in_tsv(key: str, separator: str) -> None:
+    assert Dialect().separator_of(key) == separator
+
+
 @pytest.mark.parametrize(
     ("text", "dialect", "values"),
     [

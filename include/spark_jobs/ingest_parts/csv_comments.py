@@ -1,4 +1,4 @@
-"""Comments of a CSV text: lines that begin with a mark where a record would begin; quotes in them mean nothing."""
+"""Comments of a CSV text: lines with a mark where a record would begin; quotes in them mean nothing."""
 
 from __future__ import annotations
 

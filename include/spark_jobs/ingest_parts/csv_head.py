@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingest_parts.columns import check_names
 from ingest_parts.csv_framing import count_lines
-from ingest_parts.csv_irregular import LINE, take_apart
+from ingest_parts.csv_irregular import LINE, Marks, take_apart
 from ingest_parts.faults import Unreadable
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ _HEAD_LIMIT = 64 * 1024 * 1024
 def read_head(source: Source, head: bytes, text: Text, given: Input) -> Source:
     """Find out where a file's records begin, and what its columns are called.
 
-    Without a header they are called by the declared schema, which ``agree`` knows; without a schema, the first
-    record tells how many there are.
+    Without a header they are called by the declared schema, which ``agree`` knows; without a schema, the
+    first record tells how many there are.
 
     Args:
         source: the file.
@@ -126,16 +126,11 @@ class _Ahead:
         Raises:
             Unreadable: it does not end, or cannot be told from the next one.
         """
-        quote, escape = (
-            mark.encode() if mark else None for mark in (given.dialect.quote, given.dialect.escape)
-        )
+        marks = Marks.of(given.dialect, separator)
         size = _CHUNK
         while True:
             data = self.look(size)
-            records, end = take_apart(
-                data, separator=separator.encode(), quote=quote, escape=escape, comment=None,
-                final=len(data) < size, first_line=self.line, most=1,
-            )  # fmt: skip
+            records, end = take_apart(data, marks, final=len(data) < size, first_line=self.line, most=1)
             if records:
                 return records[0], end
             if size >= _RECORD_LIMIT:
@@ -151,7 +146,7 @@ def _names_of(record: Record, charset: str) -> tuple[str, ...]:
         raise Unreadable(f"its header cannot be read: {record.fault}")
     try:
         names = tuple(
-            value.decode().strip() or f"_c{number}" for number, (value, _) in enumerate(record.fields)
+            (value or b"").decode().strip() or f"_c{number}" for number, value in enumerate(record.fields)
         )
     except UnicodeDecodeError as error:
         raise Unreadable(

@@ -13,9 +13,10 @@ from ingest_parts.blocks import Block, Column, Reject
 from ingest_parts.csv_comments import blank_comments
 from ingest_parts.csv_framing import LINE_ENDS, RECORD_LIMIT, Frames, count_lines, frame
 from ingest_parts.csv_integers import Integers
-from ingest_parts.csv_irregular import Record, take_apart
+from ingest_parts.csv_irregular import Marks, Record, take_apart
 from ingest_parts.csv_origins import CsvOrigins
 from ingest_parts.faults import Unreadable, Unsplittable
+from ingest_parts.text_stream import is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -111,10 +112,8 @@ class _Reader:
         if irregular and self.divided:
             raise Unsplittable
         if irregular:
-            records, end = take_apart(
-                data, separator=self.separator.encode(), quote=self._byte("quote"),
-                escape=self._byte("escape"), comment=self._byte("comment"), final=final, first_line=first_line,
-            )  # fmt: skip
+            marks = Marks.of(dialect, self.separator, self.nulls)
+            records, end = take_apart(data, marks, final=final, first_line=first_line)
             starts, stops = ([getattr(record, edge) for record in records] for edge in ("start", "stop"))
             frames = Frames(end, np.array(starts, np.int64), np.array(stops, np.int64), regular=False)
         if owned is not None:
@@ -127,10 +126,6 @@ class _Reader:
         if irregular:
             return self._from_records(records, keep, origins, rejects), frames.end
         return self._parse(text, frames, keep, origins, rejects), frames.end
-
-    def _byte(self, name: str) -> bytes | None:
-        mark = getattr(self.dialect, name)
-        return mark.encode() if mark else None
 
     def _sound(self, data: bytes, frames: Frames, origins: CsvOrigins, rejects: list[Reject]) -> np.ndarray:
         """Which records are of the charset; the others are rejected."""
@@ -149,17 +144,17 @@ class _Reader:
             except UnicodeDecodeError as error:
                 keep[number] = False
                 line, row, text = origins.record(number)
-                reason = (
-                    f"byte 0x{data[start + error.start]:02X} fits no character of {self.charset}: "
-                    "declare the file's own input.charset"
+                # text of another charset than UTF-8 has come here without the file's own byte
+                byte = (
+                    f"byte 0x{data[start + error.start]:02X}" if is_utf8(self.charset) else "one of its bytes"
                 )
+                reason = f"{byte} fits no character of {self.charset}: declare the file's own input.charset"
                 rejects.append(Reject(reason, text, line, row))
         return keep
 
     def _from_records(
         self, records: list[Record], keep: np.ndarray, origins: CsvOrigins, rejects: list[Reject]
     ) -> Block:
-        nulls = {text.encode() for text in self.nulls}
         rows: list[int] = []
         cells: list[list[bytes | None]] = [[] for _ in self.names]
         for number, record in enumerate(records):
@@ -171,8 +166,8 @@ class _Reader:
                 rejects.append(Reject(fault, text, line, row))
                 continue
             rows.append(number)
-            for column, (value, quoted) in zip(cells, record.fields, strict=True):
-                column.append(value if quoted or value not in nulls else None)
+            for column, value in zip(cells, record.fields, strict=True):
+                column.append(value)
         origins.rows = np.array(rows, np.int64)
         columns = {
             name: Column(pa.array(column, pa.binary()).cast(pa.string()))
