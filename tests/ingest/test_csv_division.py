@@ -61,3 +61,15 @@ def test_any_division_gives_every_row_once(
         found, places = read_all(store, parts)
     assert found == rows
     assert places == read_all(store, [Part(source)])[1]
+
+
+def test_a_part_that_begins_in_a_quoted_line_end_counts_it_once(path: Path) -> None:
+    data = b'1,"a\r\nb"\r\n2,c\r\n'
+    path.write_bytes(data)
+    store = open_store(None)
+    source = Source({"upload_id": "u", "key": "a.csv", "uri": f"file://{path}"}, names=("a", "b"))
+    source = Source(source.entry, store.stat(source.place), ("a", "b"))
+    cut = data.index(b"\n")
+    bounds = [(0, cut), (cut, len(data))]
+    parts = divide(source, 0, bounds, [measure(store, source, *bound, '"') for bound in bounds])
+    assert read_all(store, parts)[1] == [(1, '1,"a\r\nb"'), (3, "2,c")]

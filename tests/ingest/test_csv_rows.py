@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,6 +89,28 @@ def test_bytes_of_another_charset_reject_their_record_alone() -> None:
     assert "input.charset" in reject.reason
 
 
+def test_a_byte_that_its_charset_does_not_have_is_named_only_where_it_is_known() -> None:
+    (block,) = read(b"1,\xed\xb3\xbf\n2,b\n", 2, charset="cp1252")
+    (reject,) = block.rejects
+    assert "fits no character of cp1252" in reject.reason
+    assert "0x" not in reject.reason
+
+
+def test_a_null_is_what_stands_in_the_file_before_an_escape_is_taken_out() -> None:
+    text = '1,\\N\n2,N\n3,\\\\N\n4,"\\N"\n\\N,\\N\n'
+    (block,) = read(text, 2, Dialect(escape="\\"), nulls=["\\N"])
+    wanted = [("1", None), ("2", "N"), ("3", "\\N"), ("4", "N"), (None, None)]
+    assert list(rows_of([block])) == wanted
+
+
+@pytest.mark.parametrize(
+    ("key", "separator"),
+    [("x/a.tsv", "\t"), ("a.TSV.gz", "\t"), ("a.tsv.zip", "\t"), ("a.tsv.csv", ","), ("a.tsv.csv.gz", ",")],
+)
+def test_tabs_are_for_what_ends_in_tsv(key: str, separator: str) -> None:
+    assert Dialect().separator_of(key) == separator
+
+
 @pytest.mark.parametrize(
     ("text", "dialect", "values"),
     [
@@ -120,3 +143,13 @@ def test_quotes_that_do_not_match_over_lines_are_a_fault_of_the_file(text: str) 
 def test_a_divided_file_with_such_quotes_has_to_be_read_whole() -> None:
     with pytest.raises(Unsplittable):
         read('1,5" pipe\n', 2, divided=True)
+
+
+@pytest.mark.parametrize(
+    ("record", "text"), [("2\r\n", "2"), ('2,"a"b\r\n', '2,"a"b')], ids=["width", "behind-a-quote"]
+)
+def test_a_reject_a_row_takes_no_longer_than_reading(record: str, text: str) -> None:
+    begin = time.monotonic()
+    (block,) = read("1,a\r\n" + record * 100_000, 2)
+    assert (block.rejects[-1].line, block.rejects[-1].text) == (100_001, text)
+    assert time.monotonic() - begin < 5

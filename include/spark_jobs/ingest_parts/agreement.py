@@ -63,24 +63,13 @@ def _judge(
     if source.reason or source.names is None:
         return source
     if declared and not manifest.input.dialect.header and manifest.input.format == "csv":
-        return _by_position(source, expected)
+        return replace(source, names=tuple(expected))  # its fields are the declared columns, in their order
     difference = compare(source.names, expected)
     source = replace(source, missing=difference.missing, extra=difference.extra)
     nothing = len(difference.missing) == len(expected) and expected
     if nothing or (manifest.input.columns == "exact" and difference != Difference()):
         return replace(source, reason=difference.describe(expected, whose))
     return source
-
-
-def _by_position(source: Source, expected: Sequence[str]) -> Source:
-    """Without a header, fields are the declared columns in their order."""
-    if len(source.names or ()) != len(expected):
-        reason = (
-            f"wrong columns: {len(expected)} are declared, {', '.join(expected)}; its first record has "
-            f"{len(source.names or ())} fields, and the file has no header"
-        )
-        return replace(source, reason=reason)
-    return replace(source, names=tuple(expected))
 
 
 def _guess(store: Store, manifest: Manifest, fields: list[Field], sources: Sequence[Source]) -> list[Field]:

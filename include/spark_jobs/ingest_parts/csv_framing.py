@@ -81,6 +81,24 @@ def _is_regular(view: np.ndarray, quotes: np.ndarray, separator: int) -> bool:
     return bool(opens.all() and closes.all())
 
 
+class LineNumbers:
+    """Physical lines by place; the line ends are sought once, and CR LF is one end."""
+
+    def __init__(self, data: bytes, first_line: int) -> None:
+        view = np.frombuffer(data, np.uint8)
+        if b"\r" in data:
+            ends = line_ends(view)
+            half = (view[ends] == CR) & (np.append(view, 0)[ends + 1] == LF)
+            self._ends = ends[~half]
+        else:
+            self._ends = np.flatnonzero(view == LF)
+        self._first = first_line
+
+    def at(self, place: int) -> int:
+        """The number of the line that this byte stands in."""
+        return self._first + int(np.searchsorted(self._ends, place))
+
+
 def count_lines(data: bytes) -> int:
     """How many lines end in a text; CR LF is one end."""
     if b"\r" not in data:

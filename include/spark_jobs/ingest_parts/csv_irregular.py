@@ -10,18 +10,49 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ingest_parts.csv_framing import count_lines
 from ingest_parts.faults import Unreadable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ingest_parts.dialect import Dialect
+
+LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a text is told apart by: one byte each, None where there is none.
+
+    ``nulls`` are the fields without quotes that stand for a missing value, as they are before any escape is
+    taken out.
+    """
+
+    separator: bytes
+    quote: bytes | None
+    escape: bytes | None
+    comment: bytes | None
+    nulls: frozenset[bytes] = frozenset()
+
+    @classmethod
+    def of(cls, dialect: Dialect, separator: str, nulls: Iterable[str] = ()) -> Marks:
+        """The marks of a dialect, whose separator a file may choose."""
+        quote, escape, comment = (
+            mark.encode() if mark else None for mark in (dialect.quote, dialect.escape, dialect.comment)
+        )
+        return cls(separator.encode(), quote, escape, comment, frozenset(null.encode() for null in nulls))
+
 
 @dataclass(frozen=True)
 class Record:
-    """One record: where it stands, its fields and whether each is quoted, and what is wrong with it."""
+    """One record: where it stands, its fields (None is a missing value), and what is wrong with it."""
 
     start: int
     stop: int
-    fields: tuple[tuple[bytes, bool], ...]
+    fields: tuple[bytes | None, ...]
     fault: str | None = None
 
 
@@ -42,46 +73,73 @@ def _field(separator: bytes, quote: bytes | None, escape: bytes | None) -> re.Pa
 
 
 def take_apart(
-    data: bytes, *, separator: bytes, quote: bytes | None, escape: bytes | None, final: bool, first_line: int
+    data: bytes, marks: Marks, *, final: bool, first_line: int, most: int | None = None
 ) -> tuple[list[Record], int]:
     """The records of a text that begins with one, and where the last whole one ends.
+
+    Args:
+        data: the text.
+        marks: what it is told apart by.
+        final: whether the text ends here; else what is not whole is left over.
+        first_line: the number of the text's first line.
+        most: records after which to stop.
 
     Raises:
         Unreadable: a quote is never closed, or text follows a value of several lines.
     """
-    field = _field(separator, quote, escape)
+    field = _field(marks.separator, marks.quote, marks.escape)
     records: list[Record] = []
     start = place = 0
-    fields: list[tuple[bytes, bool]] = []
+    fields: list[bytes | None] = []
     fault = None
     while place < len(data) or (fields and place == len(data)):
+        if not fields and marks.comment and data.startswith(marks.comment, place):
+            place = _end_of_line(data, place, final=final)
+            if place < 0:
+                break
+            start = place
+            continue
         found = field.match(data, place)
-        if found is None:
-            if not final:
-                return records, start
+        if found is None and final:
             line = first_line + count_lines(data[:place])
             raise Unreadable(f"the quote that opens a value on line {line} is never closed")
-        value, behind, plain, end = found.groups()
-        if not final and (not end or (end == b"\r" and found.end() == len(data))):
-            return records, start
-        quoted = value is not None
-        fields.append((_unquote(value, quote, escape) if quoted else _unquote(plain, None, escape), quoted))
-        if behind:
+        if found is None or not (final or _is_whole(found, data)):
+            break
+        fields.append(_value(found, marks))
+        if found[2]:
             fault = "text follows a closing quote; inside of quotes, quotes are doubled"
-            _check_one_line(value, first_line + count_lines(data[: found.start()]))
+            _check_one_line(found[1], data, found.start(), first_line)
         place = found.end()
-        if end != separator:
-            if len(fields) > 1 or fields[0] != (b"", False):
+        if found[4] != marks.separator:
+            if len(fields) > 1 or found[3] != b"":
                 records.append(Record(start, found.start(4), tuple(fields), fault))
             start, fields, fault = place, [], None
-            if not end:
+            if not found[4] or len(records) == most:
                 break
     return records, start
 
 
-def _check_one_line(value: bytes, line: int) -> None:
+def _end_of_line(data: bytes, place: int, *, final: bool) -> int:
+    """Where the line ends that this place is in; -1 where more may belong to it."""
+    end = len(LINE.match(data, place)[0]) + place  # type: ignore[index]  it matches anything
+    return end if final or end < len(data) or data.endswith(b"\n") else -1
+
+
+def _is_whole(found: re.Match[bytes], data: bytes) -> bool:
+    """Whether a field's end is there, and no half of CR LF."""
+    return bool(found[4]) and not (found[4] == b"\r" and found.end() == len(data))
+
+
+def _value(found: re.Match[bytes], marks: Marks) -> bytes | None:
+    if found[1] is not None:
+        return _unquote(found[1], marks.quote, marks.escape)
+    return None if found[3] in marks.nulls else _unquote(found[3], None, marks.escape)
+
+
+def _check_one_line(value: bytes, data: bytes, place: int, first_line: int) -> None:
     """Refuse to guess where records end behind a value of several lines that text follows."""
     if count_lines(value):
+        line = first_line + count_lines(data[:place])
         raise Unreadable(
             f"its quotes do not match: text follows the value of several lines that opens on line {line}"
         )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from ingest_parts.blocks import TEXT_LIMIT, Block, Column, Reject
+from ingest_parts.blocks import Block, Column, Reject
+from ingest_parts.csv_comments import blank_comments
 from ingest_parts.csv_framing import LINE_ENDS, RECORD_LIMIT, Frames, count_lines, frame
 from ingest_parts.csv_integers import Integers
-from ingest_parts.csv_irregular import Record, take_apart
+from ingest_parts.csv_irregular import Marks, Record, take_apart
+from ingest_parts.csv_origins import CsvOrigins
 from ingest_parts.faults import Unreadable, Unsplittable
+from ingest_parts.text_stream import is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,28 +26,6 @@ if TYPE_CHECKING:
     from ingest_parts.dialect import Dialect
 
 BLOCK_BYTES = 8 * 1024 * 1024
-
-
-@dataclass
-class CsvOrigins:
-    """Where rows stand in a block's text; line numbers are counted only when somebody asks."""
-
-    data: bytes
-    starts: np.ndarray
-    stops: np.ndarray
-    first_line: int
-    rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))  # record of each row
-
-    def locate(self, rows: Sequence[int]) -> list[tuple[int | None, int | None, str]]:
-        """Line, row (unknown: a file may be read in parts) and text of rows."""
-        return [(*self.record(int(self.rows[row])),) for row in rows]
-
-    def record(self, number: int) -> tuple[int | None, int | None, str]:
-        """The same of one record, rejected ones among them."""
-        start, stop = int(self.starts[number]), int(self.stops[number])
-        line = self.first_line + count_lines(self.data[:start])
-        text = self.data[start:stop].decode("utf-8", "backslashreplace").rstrip("\r\n")
-        return line, None, text[:TEXT_LIMIT]
 
 
 def read_csv(
@@ -120,22 +101,23 @@ class _Reader:
         self, data: bytes, *, final: bool, first_line: int, owned: int | None
     ) -> tuple[Block | None, int]:
         """The rows of the whole records of a text, and where the last of them ends."""
-        quote = ord(self.dialect.quote) if self.dialect.quote else None
-        frames = frame(data, separator=ord(self.separator), quote=quote, final=final)
-        irregular = not frames.regular or (
-            self.dialect.escape is not None and self.dialect.escape.encode() in data
-        )
+        dialect = self.dialect
+        quote = ord(dialect.quote) if dialect.quote else None
+        text = data  # with line feeds in place of comments, and without one that does not end here
+        if dialect.comment:
+            text = blank_comments(data, mark=ord(dialect.comment), quote=quote, final=final)
+        frames = frame(text, separator=ord(self.separator), quote=quote, final=final)
+        irregular = not frames.regular or (dialect.escape is not None and dialect.escape.encode() in text)
         records: list[Record] = []
         if irregular and self.divided:
             raise Unsplittable
         if irregular:
-            records, end = take_apart(
-                data, separator=self.separator.encode(), quote=self._byte("quote"),
-                escape=self._byte("escape"), final=final, first_line=first_line,
-            )  # fmt: skip
+            marks = Marks.of(dialect, self.separator, self.nulls)
+            records, end = take_apart(data, marks, final=final, first_line=first_line)
             starts, stops = ([getattr(record, edge) for record in records] for edge in ("start", "stop"))
             frames = Frames(end, np.array(starts, np.int64), np.array(stops, np.int64), regular=False)
-        frames, records = self._keep(data, frames, records, owned)
+        if owned is not None:
+            frames = _keep_owned(frames, owned)
         if not len(frames.starts):
             return None, frames.end
         origins = CsvOrigins(data, frames.starts, frames.stops, first_line)
@@ -143,28 +125,7 @@ class _Reader:
         keep = self._sound(data[: frames.end], frames, origins, rejects)
         if irregular:
             return self._from_records(records, keep, origins, rejects), frames.end
-        return self._parse(data, frames, keep, origins, rejects), frames.end
-
-    def _byte(self, name: str) -> bytes | None:
-        mark = getattr(self.dialect, name)
-        return mark.encode() if mark else None
-
-    def _keep(
-        self, data: bytes, frames: Frames, records: list[Record], owned: int | None
-    ) -> tuple[Frames, list[Record]]:
-        """Leave out comments, and records that begin where another reader reads."""
-        keep = np.ones(len(frames.starts), bool)
-        if owned is not None:
-            keep &= frames.starts < owned
-        if self.dialect.comment and len(keep):
-            keep &= np.frombuffer(data, np.uint8)[frames.starts] != ord(self.dialect.comment)
-        if keep.all():
-            return frames, records
-        end = frames.end
-        if owned is not None and (frames.starts >= owned).any():
-            end = int(frames.starts[frames.starts >= owned][0])
-        kept = Frames(end, frames.starts[keep], frames.stops[keep], frames.regular)
-        return kept, [record for record, is_kept in zip(records, keep, strict=False) if is_kept]
+        return self._parse(text, frames, keep, origins, rejects), frames.end
 
     def _sound(self, data: bytes, frames: Frames, origins: CsvOrigins, rejects: list[Reject]) -> np.ndarray:
         """Which records are of the charset; the others are rejected."""
@@ -183,17 +144,17 @@ class _Reader:
             except UnicodeDecodeError as error:
                 keep[number] = False
                 line, row, text = origins.record(number)
-                reason = (
-                    f"byte 0x{data[start + error.start]:02X} fits no character of {self.charset}: "
-                    "declare the file's own input.charset"
+                # text of another charset than UTF-8 has come here without the file's own byte
+                byte = (
+                    f"byte 0x{data[start + error.start]:02X}" if is_utf8(self.charset) else "one of its bytes"
                 )
+                reason = f"{byte} fits no character of {self.charset}: declare the file's own input.charset"
                 rejects.append(Reject(reason, text, line, row))
         return keep
 
     def _from_records(
         self, records: list[Record], keep: np.ndarray, origins: CsvOrigins, rejects: list[Reject]
     ) -> Block:
-        nulls = {text.encode() for text in self.nulls}
         rows: list[int] = []
         cells: list[list[bytes | None]] = [[] for _ in self.names]
         for number, record in enumerate(records):
@@ -205,8 +166,8 @@ class _Reader:
                 rejects.append(Reject(fault, text, line, row))
                 continue
             rows.append(number)
-            for column, (value, quoted) in zip(cells, record.fields, strict=True):
-                column.append(value if quoted or value not in nulls else None)
+            for column, value in zip(cells, record.fields, strict=True):
+                column.append(value)
         origins.rows = np.array(rows, np.int64)
         columns = {
             name: Column(pa.array(column, pa.binary()).cast(pa.string()))
@@ -222,8 +183,8 @@ class _Reader:
     def _parse(
         self, data: bytes, frames: Frames, keep: np.ndarray, origins: CsvOrigins, rejects: list[Reject]
     ) -> Block:
-        """Parse regular text by Arrow, and hold what it found against the frames."""
-        whole = keep.all() and not self.dialect.comment
+        """Parse regular text without comments by Arrow, and hold what it found against the frames."""
+        whole = keep.all()
         text: bytes | pa.Buffer = pa.py_buffer(data).slice(0, frames.end)
         places = np.flatnonzero(keep)
         if not whole:
@@ -290,3 +251,11 @@ class _Reader:
 
 def _column(values: pa.Array) -> Column:
     return Column(values, is_text=bool(pa.types.is_string(values.type)))
+
+
+def _keep_owned(frames: Frames, owned: int) -> Frames:
+    """Leave out the records that begin where another reader reads."""
+    count = int(np.searchsorted(frames.starts, owned))
+    if count == len(frames.starts):
+        return frames
+    return Frames(int(frames.starts[count]), frames.starts[:count], frames.stops[:count], frames.regular)

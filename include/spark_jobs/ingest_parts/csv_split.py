@@ -70,6 +70,7 @@ def find_first_record(opened: BinaryIO, dialect: Dialect, part: Part) -> tuple[i
         if before in (b"\n", b"\r") and not inside:
             half = before == b"\r" and data.startswith(b"\n")
             return place + half, line
+        line -= before == b"\r" and data.startswith(b"\n")  # the half of a line end that counted already
         view = np.frombuffer(data, np.uint8)
         ends = line_ends(view)
         quotes = np.flatnonzero(view == ord(dialect.quote)) if dialect.quote else np.empty(0, np.int64)
@@ -78,7 +79,7 @@ def find_first_record(opened: BinaryIO, dialect: Dialect, part: Part) -> tuple[i
             end = int(ends[0]) + 1
             end += view[end - 1] == CR and view[end] == LF
             return place + end, line + count_lines(data[:end])
-        line += count_lines(data) - (before == b"\r" and data.startswith(b"\n"))
+        line += count_lines(data)
         inside = (inside + len(quotes)) % 2 == 1
         place, before = place + len(data), data[-1:]
     return place, line

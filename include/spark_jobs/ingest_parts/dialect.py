@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ingest_parts.compression import ending_of
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -21,8 +23,7 @@ class Dialect:
         """The separator of one file, by its key where the pipeline names none."""
         if self.separator is not None:
             return self.separator
-        stem = key.lower().rpartition("/")[2]
-        return "\t" if ".tsv" in (stem[-4:], stem[: stem.rfind(".")][-4:]) else ","
+        return "\t" if key.lower().removesuffix(ending_of(key)).endswith(".tsv") else ","
 
 
 @dataclass(frozen=True)
