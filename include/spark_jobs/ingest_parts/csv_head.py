@@ -97,7 +97,7 @@ class _Ahead:
     def pass_line(self) -> None:
         """Pass over a line and its end."""
         while data := self.look(_CHUNK):
-            end = len(LINE.match(data)[0])  # type: ignore[index]  it matches anything
+            end = len(LINE.match(data)[0])  # type: ignore[index]  # it matches anything
             if end < len(data) or len(data) < _CHUNK or data.endswith(b"\n"):
                 self.pass_bytes(end)
                 return
@@ -109,7 +109,7 @@ class _Ahead:
         lines = re.compile(rb"(?:[\r\n]++|" + mark + rb"[^\r\n]*+[\r\n])*+")
         found = False
         while data := self.look(_CHUNK):
-            end = len(lines.match(data)[0])  # type: ignore[index]  it matches anything
+            end = len(lines.match(data)[0])  # type: ignore[index]  # it matches anything
             if end:
                 found |= bool(data[:end].strip(b"\r\n"))
                 self.pass_bytes(end)

@@ -121,7 +121,7 @@ def take_apart(
 
 def _end_of_line(data: bytes, place: int, *, final: bool) -> int:
     """Where the line ends that this place is in; -1 where more may belong to it."""
-    end = len(LINE.match(data, place)[0]) + place  # type: ignore[index]  it matches anything
+    end = len(LINE.match(data, place)[0]) + place  # type: ignore[index]  # it matches anything
     return end if final or end < len(data) or data.endswith(b"\n") else -1
 
 
