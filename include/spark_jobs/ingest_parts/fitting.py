@@ -66,7 +66,9 @@ def fit(
         if column is None:
             values, bad = _missing(block.rows, field)
         else:
-            values, bad = convert(column, field.target, rules, ignore_extra=ignore_extra)
+            # what a struct has beside an inferred type makes the type wider, and is not left out
+            drops = ignore_extra and not field.target.inferred
+            values, bad = convert(column, field.target, rules, ignore_extra=drops)
         if field.target.inferred and bad.any():
             misfits.append(field.key)
         if not field.nullable and values.null_count:

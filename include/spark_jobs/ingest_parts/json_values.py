@@ -103,9 +103,11 @@ def _cast_list(texts: list[str | None], kind: pa.DataType, rules: _Rules) -> Cas
 def _cast_map(texts: list[str | None], kind: pa.DataType, rules: _Rules) -> Cast:
     objects, bad = _decode_objects(texts, by_case=True)
     names = pa.array(list(chain.from_iterable(filter(None, objects))), pa.string())
-    keys, bad_keys = rules.cast_text(
-        names, kind.key_type, np.full(len(names), pa.types.is_string(kind.key_type))
+    # a name is always in quotes, which says nothing where the key is a number
+    is_number = pa.types.is_decimal(kind.key_type) or (
+        pa.types.is_primitive(kind.key_type) and not pa.types.is_temporal(kind.key_type)
     )
+    keys, bad_keys = rules.cast_text(names, kind.key_type, np.full(len(names), not is_number))
     values, quoted = _raw_column([cell for row in filter(None, objects) for cell in row.values()])
     items, bad_items = _cast(values, kind.item_type, quoted, rules)
     kept = np.flatnonzero(~bad_keys)  # a map has no null key; a value with a bad one is bad itself
