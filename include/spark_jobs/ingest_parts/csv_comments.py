@@ -50,4 +50,5 @@ def _are_outside(before: np.ndarray, within: np.ndarray) -> np.ndarray:
     for count in before[odd].tolist():
         shifts.append(shifts[-1] ^ ((count + shifts[-1]) % 2 == 0))
     passed = np.searchsorted(odd, np.arange(len(before)))
-    return np.asarray((before + np.array(shifts)[passed]) % 2 == 0)
+    outside: np.ndarray = (before + np.array(shifts)[passed]) % 2 == 0
+    return outside

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingest_parts.columns import check_names
 from ingest_parts.csv_framing import count_lines
-from ingest_parts.csv_irregular import LINE, Marks, take_apart
+from ingest_parts.csv_irregular import Marks, end_of_line, take_apart
 from ingest_parts.faults import Unreadable
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class _Ahead:
     def pass_line(self) -> None:
         """Pass over a line and its end."""
         while data := self.look(_CHUNK):
-            end = len(LINE.match(data)[0])  # type: ignore[index]  # it matches anything
+            end = end_of_line(data, 0)
             if end < len(data) or len(data) < _CHUNK or data.endswith(b"\n"):
                 self.pass_bytes(end)
                 return
@@ -106,13 +106,12 @@ class _Ahead:
     def pass_over(self, comment: str | None) -> bool:
         """Pass over blank lines and comments; whether there were comments."""
         mark = re.escape(comment.encode()) if comment else b"(?!)"
-        lines = re.compile(rb"(?:[\r\n]++|" + mark + rb"[^\r\n]*+[\r\n])*+")
+        lines = re.compile(rb"(?:[\r\n]++|" + mark + rb"[^\r\n]*+[\r\n])++")
         found = False
         while data := self.look(_CHUNK):
-            end = len(lines.match(data)[0])  # type: ignore[index]  # it matches anything
-            if end:
-                found |= bool(data[:end].strip(b"\r\n"))
-                self.pass_bytes(end)
+            if whole := lines.match(data):
+                found |= bool(whole[0].strip(b"\r\n"))
+                self.pass_bytes(whole.end())
             elif comment and data.startswith(comment.encode()):
                 found = True
                 self.pass_line()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ingest_parts.dialect import Dialect
 
-LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def take_apart(
     fault = None
     while place < len(data) or (fields and place == len(data)):
         if not fields and marks.comment and data.startswith(marks.comment, place):
-            place = _end_of_line(data, place, final=final)
-            if place < 0:
+            place = end_of_line(data, place)
+            if not final and place == len(data) and not data.endswith(b"\n"):
                 break
             start = place
             continue
@@ -119,10 +119,10 @@ def take_apart(
     return records, start
 
 
-def _end_of_line(data: bytes, place: int, *, final: bool) -> int:
-    """Where the line ends that this place is in; -1 where more may belong to it."""
-    end = len(LINE.match(data, place)[0]) + place  # type: ignore[index]  # it matches anything
-    return end if final or end < len(data) or data.endswith(b"\n") else -1
+def end_of_line(data: bytes, place: int) -> int:
+    """Where the line ends that this place is in, behind what ends it."""
+    found = _LINE.match(data, place)
+    return found.end() if found else len(data)
 
 
 def _is_whole(found: re.Match[bytes], data: bytes) -> bool:
