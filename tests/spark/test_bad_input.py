@@ -54,7 +54,7 @@ def mixed(module_drop: Drop) -> Outcome:
         ("/empty.csv.gz", "the file is empty"),
         ("/nul.csv", "zero bytes"),
         ("/rubbish.csv", "declare the file's own input.charset"),
-        ("/latin.csv", "declare the file's own input.charset"),
+        ("/latin.csv", "declare it, as charset: windows-1252"),
         (
             "/columns.csv",
             "wrong columns: the declared ones are id, name; the file lacks name and has also nom, age",

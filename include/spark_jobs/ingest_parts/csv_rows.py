@@ -10,13 +10,13 @@ import pyarrow as pa
 from pyarrow import csv
 
 from ingest_parts.blocks import Block, Column, Reject
+from ingest_parts.charset_stream import byte_reason
 from ingest_parts.csv_comments import blank_comments
 from ingest_parts.csv_framing import LINE_ENDS, RECORD_LIMIT, Frames, count_lines, frame
 from ingest_parts.csv_integers import Integers
 from ingest_parts.csv_irregular import Marks, Record, take_apart
 from ingest_parts.csv_origins import CsvOrigins
 from ingest_parts.faults import Unreadable, Unsplittable
-from ingest_parts.text_stream import is_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -141,15 +141,10 @@ class _Reader:
         for number, (start, stop) in enumerate(zip(frames.starts, frames.stops, strict=True)):
             try:
                 data[start:stop].decode()
-            except UnicodeDecodeError as error:
+            except UnicodeDecodeError:
                 keep[number] = False
                 line, row, text = origins.record(number)
-                # text of another charset than UTF-8 has come here without the file's own byte
-                byte = (
-                    f"byte 0x{data[start + error.start]:02X}" if is_utf8(self.charset) else "one of its bytes"
-                )
-                reason = f"{byte} fits no character of {self.charset}: declare the file's own input.charset"
-                rejects.append(Reject(reason, text, line, row))
+                rejects.append(Reject(byte_reason(data[start:stop], self.charset), text, line, row))
         return keep
 
     def _from_records(
