@@ -196,11 +196,9 @@ def test_a_settlement_that_dies_on_its_way_leaves_the_contents_noted(batch, monk
             batch.settle()
     batch.settle()
     arrivals = [entry.arrival for entry in batch.entries]
-    notes = read_notes(batch.ledger, "flights", arrivals)
-    assert [note and note.upload_id for note in map(notes.at_place, arrivals)] == [
-        batch.entries[0].upload_id,
-        None,
-    ]
+    noted = read_notes(batch.ledger, "flights", arrivals)
+    notes = [noted[arrival].at_place for arrival in arrivals]
+    assert [note and note.upload_id for note in notes] == [batch.entries[0].upload_id, None]
 
 
 def test_a_program_without_a_report_is_believed_as_a_whole(batch):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from fastavro import read
+from fastavro.io.binary_decoder import BinaryDecoder
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -50,14 +51,8 @@ def _unpack(packed: bytes, size: int, codec: str, ratio: int) -> bytes:
 
 
 def _read_block(stream: BinaryIO) -> bytes:
-    """The bytes of a block, whose length stands before them."""
-    number = _read_varint(stream)
-    length = (number >> 1) ^ -(number & 1)  # as Avro writes a long
-    data = stream.read(length) if length >= 0 else b""
-    if len(data) != length:
-        message = "it ends in the middle of a block"
-        raise EOFError(message)
-    return data
+    decoder: Any = BinaryDecoder  # which has no types
+    return bytes(decoder(stream).read_bytes())
 
 
 def _read_varint(stream: BinaryIO) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     import pyarrow as pa
 
 TEXT_LIMIT = 64 * 1024  # characters of a rejected record that are kept
@@ -48,6 +49,22 @@ class Column:
     is_text: bool = True
     quoted: np.ndarray | None = None
     is_xml: bool = False
+
+
+class LineNumbers:
+    """Physical lines by place.
+
+    Args:
+        ends: places of the bytes that end a line, in order.
+        first_line: the number of the first line.
+    """
+
+    def __init__(self, ends: np.ndarray, first_line: int) -> None:
+        self._ends, self._first = ends, first_line
+
+    def at(self, place: int) -> int:
+        """The number of the line that this byte stands in."""
+        return self._first + int(np.searchsorted(self._ends, place))
 
 
 class Origins(Protocol):

@@ -61,6 +61,17 @@ def byte_reason(record: bytes, charset: str) -> str:
     return charset_reason(charset)
 
 
+def is_valid_utf8(data: bytes) -> bool:
+    """Whether the bytes are UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _advice(charset: str) -> str:
     other = "windows-1252" if _family(charset) == "utf-8" else "utf-8"
     return f"if the file is in another charset, declare it, as charset: {other}"

@@ -81,22 +81,14 @@ def _is_regular(view: np.ndarray, quotes: np.ndarray, separator: int) -> bool:
     return bool(opens.all() and closes.all())
 
 
-class LineNumbers:
-    """Physical lines by place; the line ends are sought once, and CR LF is one end."""
-
-    def __init__(self, data: bytes, first_line: int) -> None:
-        view = np.frombuffer(data, np.uint8)
-        if b"\r" in data:
-            ends = line_ends(view)
-            half = (view[ends] == CR) & (np.append(view, 0)[ends + 1] == LF)
-            self._ends = ends[~half]
-        else:
-            self._ends = np.flatnonzero(view == LF)
-        self._first = first_line
-
-    def at(self, place: int) -> int:
-        """The number of the line that this byte stands in."""
-        return self._first + int(np.searchsorted(self._ends, place))
+def whole_line_ends(data: bytes) -> np.ndarray:
+    """Places of the bytes that end a line; of CR LF, of the second."""
+    view = np.frombuffer(data, np.uint8)
+    if b"\r" not in data:
+        return np.flatnonzero(view == LF)
+    ends = line_ends(view)
+    half = (view[ends] == CR) & (np.append(view, 0)[ends + 1] == LF)
+    return np.asarray(ends[~half])
 
 
 def count_lines(data: bytes) -> int:

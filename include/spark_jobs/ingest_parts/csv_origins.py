@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingest_parts.blocks import TEXT_LIMIT
-from ingest_parts.csv_framing import LineNumbers
+from ingest_parts.blocks import TEXT_LIMIT, LineNumbers
+from ingest_parts.csv_framing import whole_line_ends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,4 +37,4 @@ class CsvOrigins:
 
     @cached_property
     def _lines(self) -> LineNumbers:
-        return LineNumbers(self.data, self.first_line)
+        return LineNumbers(whole_line_ends(self.data), self.first_line)

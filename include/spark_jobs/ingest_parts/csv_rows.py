@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from ingest_parts.blocks import Block, Column, Reject
-from ingest_parts.charset_stream import byte_reason
+from ingest_parts.charset_stream import byte_reason, is_valid_utf8
 from ingest_parts.csv_comments import blank_comments
 from ingest_parts.csv_framing import LINE_ENDS, RECORD_LIMIT, Frames, count_lines, frame
 from ingest_parts.csv_integers import Integers
@@ -130,21 +130,14 @@ class _Reader:
     def _sound(self, data: bytes, frames: Frames, origins: CsvOrigins, rejects: list[Reject]) -> np.ndarray:
         """Which records are of the charset; the others are rejected."""
         keep = np.ones(len(frames.starts), bool)
-        if data.isascii():
-            return keep
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            pass
-        else:
+        if is_valid_utf8(data):
             return keep
         for number, (start, stop) in enumerate(zip(frames.starts, frames.stops, strict=True)):
-            try:
-                data[start:stop].decode()
-            except UnicodeDecodeError:
+            record = data[start:stop]
+            if not is_valid_utf8(record):
                 keep[number] = False
                 line, row, text = origins.record(number)
-                rejects.append(Reject(byte_reason(data[start:stop], self.charset), text, line, row))
+                rejects.append(Reject(byte_reason(record, self.charset), text, line, row))
         return keep
 
     def _from_records(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from ingest_parts.charset_stream import byte_reason
+from ingest_parts.charset_stream import byte_reason, is_valid_utf8
 from ingest_parts.json_shape import NAMES_DECODER, RowShape
 from ingest_parts.json_structure import BLANKS, are_whole, no_spans, object_spans
 
@@ -73,7 +73,7 @@ class FrameDecoder:
         """
         if not len(frame.spans):
             return Decoded(faults=list(frame.junk), records=len(frame.junk))
-        self._is_sound = is_utf8(frame.data)
+        self._is_sound = is_valid_utf8(frame.data)
         decoded = Decoded()
         self.shape.suit(frame)
         try:
@@ -119,7 +119,7 @@ class FrameDecoder:
         return objects
 
     def _try_many(self, text: bytes, *, may_learn: bool) -> list[Any] | None:
-        if not self._is_sound and not is_utf8(text):
+        if not self._is_sound and not is_valid_utf8(text):
             return None
         try:
             return self.shape.decode_many(text)
@@ -148,7 +148,7 @@ class FrameDecoder:
     def _decode_one(self, data: bytes, span: Span, into: Decoded) -> list[Spans]:
         """Take a record up as a row, and give its place, or as a fault."""
         record = data[span[0] : span[1]]
-        if not is_utf8(record):
+        if not is_valid_utf8(record):
             into.faults.append((span, byte_reason(record, self._charset)))
             return []
         try:
@@ -178,17 +178,6 @@ def _match(frame: Frame, low: int, high: int, count: int) -> Spans | None:
 def _span(span: np.ndarray) -> Span:
     start, end = span.tolist()
     return start, end
-
-
-def is_utf8(data: bytes) -> bool:
-    """Whether the bytes are valid UTF-8."""
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _end_of_document(record: bytes) -> int:

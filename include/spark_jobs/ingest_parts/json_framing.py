@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
+from ingest_parts.blocks import LineNumbers
 from ingest_parts.faults import Unreadable
 from ingest_parts.json_structure import (
     BLANKS,
@@ -56,19 +57,8 @@ class Frame:
 
     def lines(self) -> LineNumbers:
         """Finds the line of a place in ``data``."""
-        return LineNumbers(self.data, self.first_line)
-
-
-class LineNumbers:
-    """Physical lines by place; the line breaks are sought once."""
-
-    def __init__(self, data: bytes, first_line: int) -> None:
-        self._breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
-        self._first = first_line
-
-    def at(self, place: int) -> int:
-        """The number of the line that this byte stands in."""
-        return self._first + int(np.searchsorted(self._breaks, place))
+        breaks = np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
+        return LineNumbers(breaks, self.first_line)
 
 
 def detect_layout(head: bytes) -> Layout:

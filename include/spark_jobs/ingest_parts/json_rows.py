@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest_parts.blocks import MAX_CELLS, TEXT_LIMIT, Block, Reject
-from ingest_parts.charset_stream import open_utf8
+from ingest_parts.charset_stream import is_valid_utf8, open_utf8
 from ingest_parts.json_columns import build_columns
-from ingest_parts.json_decoding import FrameDecoder, is_utf8
+from ingest_parts.json_decoding import FrameDecoder
 from ingest_parts.json_framing import HEAD_BYTES, detect_layout, frame_pieces
 from ingest_parts.line_stretch import LineStretch
 
@@ -77,7 +77,7 @@ def read_json(
     frames = frame_pieces(_pieces(text, head, block_bytes), layout, first_line=first_line, limit=record_bytes)
     decoder = FrameDecoder(charset, declared)
     for frame in frames:
-        columns = typed.read(frame, decoder.shape.names) if typed and is_utf8(frame.data) else None
+        columns = typed.read(frame, decoder.shape.names) if typed and is_valid_utf8(frame.data) else None
         if columns is not None:
             yield Block(columns, len(frame.spans), len(frame.spans), TextOrigins(frame, frame.spans))
             continue

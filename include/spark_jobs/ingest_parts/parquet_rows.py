@@ -48,7 +48,10 @@ def parquet_footer(file: BinaryIO) -> Footer:
     Raises:
         Unreadable: it is no Parquet, is encrypted, or has a type that cannot be read.
     """
-    opened = _open(file)
+    return _read_footer(_open(file))
+
+
+def _read_footer(opened: pq.ParquetFile) -> Footer:
     metadata = opened.metadata
     schema = normal_schema(opened.schema_arrow)
     groups = []
@@ -70,8 +73,8 @@ def read_parquet(
         Unreadable: the footer says so, a page is damaged or has a codec that cannot be read; the reason names
             the column.
     """
-    footer = parquet_footer(file)
     opened = _open(file)
+    footer = _read_footer(opened)
     wide = _open(file, coerce_int96_timestamp_unit="us") if has_int96(opened) else None
     first_rows = [1]
     for rows, _ in footer.row_groups:

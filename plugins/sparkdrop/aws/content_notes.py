@@ -37,39 +37,33 @@ class ContentNote:
 
 
 @dataclass(frozen=True, slots=True)
-class ContentNotes:
-    """What is noted of some uploads' places and contents.
+class Noted:
+    """What is noted of an object.
 
     Attributes:
-        pipeline: whose they are.
-        by_place: the newest note of a place, by the key of the place's item.
-        by_content: the notes of a content, newest first, by the key of the content's mark.
+        at_place: what succeeded last at its place.
+        of_content: where its content has landed, newest first.
     """
 
-    pipeline: str
-    by_place: dict[str, ContentNote]
-    by_content: dict[str, list[ContentNote]]
-
-    def at_place(self, arrival: Arrival) -> ContentNote | None:
-        """What succeeded last at an object's place."""
-        return self.by_place.get(_place_key(self.pipeline, arrival)["pk"])
-
-    def of_content(self, arrival: Arrival) -> list[ContentNote]:
-        """Where an object's content has landed, newest first."""
-        return self.by_content.get(_mark_key(self.pipeline, arrival)["pk"], [])
+    at_place: ContentNote | None
+    of_content: list[ContentNote]
 
 
-def read_notes(ledger: Ledger, pipeline: str, arrivals: Sequence[Arrival]) -> ContentNotes:
+def read_notes(ledger: Ledger, pipeline: str, arrivals: Sequence[Arrival]) -> dict[Arrival, Noted]:
     """Read what is noted of objects; of one without an entity tag nothing is."""
     tagged = [arrival for arrival in arrivals if arrival.etag is not None]
     places = {key["pk"]: key for key in (_place_key(pipeline, arrival) for arrival in tagged)}
     marks = {key["pk"]: key for key in (_mark_key(pipeline, arrival) for arrival in tagged)}
     found = list(ledger.table.batch_get([*places.values(), *marks.values()]))
-    return ContentNotes(
-        pipeline,
-        {item["pk"]: _parse(item) for item in found if item["pk"] in places},
-        {item["pk"]: _read_landings(ledger, item["pk"]) for item in found if item["pk"] in marks},
-    )
+    by_place = {item["pk"]: _parse(item) for item in found if item["pk"] in places}
+    by_content = {item["pk"]: _read_landings(ledger, item["pk"]) for item in found if item["pk"] in marks}
+    return {
+        arrival: Noted(
+            by_place.get(_place_key(pipeline, arrival)["pk"]),
+            by_content.get(_mark_key(pipeline, arrival)["pk"], []),
+        )
+        for arrival in arrivals
+    }
 
 
 def _read_landings(ledger: Ledger, pk: str) -> list[ContentNote]:

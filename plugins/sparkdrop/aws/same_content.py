@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sparkdrop.aws.content_notes import ContentNote, read_notes
+from sparkdrop.aws.content_notes import ContentNote, Noted, read_notes
 from sparkdrop.aws.items import Item
 from sparkdrop.aws.ledger import Ledger
 from sparkdrop.aws.records import UploadOutcome
@@ -66,6 +66,7 @@ class ContentCheck:
     storage: Storage
     pipeline: str
     _gone: dict[Place, datetime | None] = field(default_factory=dict, init=False)
+    _noted: dict[Arrival, Noted] = field(default_factory=dict, init=False)
 
     def hold_back(self, waiting: Sequence[InboxEntry]) -> list[InboxEntry]:
         """Leave out what shall not be claimed now.
@@ -89,11 +90,11 @@ class ContentCheck:
     def find_ends(self, entries: Sequence[InboxEntry]) -> list[UploadOutcome]:
         """Find those whose rows are in the output already, with the end that they have."""
         asked = [entry for entry in entries if not entry.is_chosen]
-        notes = read_notes(self.ledger, self.pipeline, [entry.arrival for entry in asked])
+        self._read_notes(entry.arrival for entry in asked)
         others = {
             entry: [
                 note
-                for note in notes.of_content(entry.arrival)
+                for note in self._noted[entry.arrival].of_content
                 if note.arrival.key != entry.arrival.key and not _is_one(note.upload_id, entry.upload_id)
             ]
             for entry in asked
@@ -103,7 +104,7 @@ class ContentCheck:
             for entry, found in others.items()
             for arrival in (*(note.arrival for note in found), *([entry.arrival] if found else []))
         )
-        same = [(entry, self._match(entry, notes.at_place(entry.arrival), others[entry])) for entry in asked]
+        same = [(entry, self._match(entry, others[entry])) for entry in asked]
         items = self.ledger.read_uploads(note.upload_id for _, found in same for note, _ in found)
         ended = {
             upload_identity(item["upload_id"]): item
@@ -129,10 +130,10 @@ class ContentCheck:
                 for entry in self.ledger.read_batch_entries(head):
                     if (equals := groups.get(_content(entry))) is not None:
                         equals.held.append(entry)
-        oldest = [equals.waiting[0].arrival for equals in groups.values()]
-        notes = read_notes(self.ledger, self.pipeline, oldest)
+        # after the open batches: what one of them has ended with by now is noted
+        self._read_notes(entry.arrival for entry in in_order)
         for equals in groups.values():
-            equals.notes.extend(notes.of_content(equals.waiting[0].arrival))
+            equals.notes.extend(self._noted[equals.waiting[0].arrival].of_content)
         return list(groups.values())
 
     def _is_again(self, entry: InboxEntry, older: Sequence[InboxEntry]) -> bool:
@@ -144,11 +145,10 @@ class ContentCheck:
             for other in older
         )
 
-    def _match(
-        self, entry: InboxEntry, at_place: ContentNote | None, others: Sequence[ContentNote]
-    ) -> list[tuple[ContentNote, str]]:
+    def _match(self, entry: InboxEntry, others: Sequence[ContentNote]) -> list[tuple[ContentNote, str]]:
         """Find the notes of what has this content already, and words for how it comes to have it."""
         arrival = entry.arrival
+        at_place = self._noted[arrival].at_place
         if at_place and (at_place.arrival.etag, at_place.arrival.bytes) == (arrival.etag, arrival.bytes):
             return [] if _is_one(at_place.upload_id, entry.upload_id) else [(at_place, "")]
         moves = ((note, self._find_move(arrival, note.arrival)) for note in others)
@@ -172,6 +172,11 @@ class ContentCheck:
         if deleted_at is None:
             return False
         return target.arrived_at - _TRUNCATED <= deleted_at <= target.arrived_at + _MOVED_WITHIN
+
+    def _read_notes(self, arrivals: Iterable[Arrival]) -> None:
+        """Read what is noted of objects of which it was not read yet."""
+        new = [arrival for arrival in dict.fromkeys(arrivals) if arrival not in self._noted]
+        self._noted.update(read_notes(self.ledger, self.pipeline, new))
 
     def _look(self, places: Iterable[Place]) -> None:
         """Ask S3 since when objects are gone."""
